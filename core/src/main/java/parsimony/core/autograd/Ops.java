@@ -1,0 +1,208 @@
+package parsimony.core.autograd;
+
+import java.util.function.Consumer;
+import parsimony.core.backend.Backend;
+import parsimony.core.backend.PreparedMatrix;
+import parsimony.core.tensor.Tensor;
+import parsimony.core.tensor.TensorStorage;
+import parsimony.core.tensor.WeightStorage;
+
+/**
+ * The differentiable ops that a model is written in. Each computes its result on the backend and, while a {@link Tape} is open, records the step
+ * that takes the result's gradient to its inputs.
+ */
+public final class Ops {
+    private final Backend backend;
+
+    public Ops(Backend backend) {
+        this.backend = backend;
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    /**
+     * Rows of a table, one for each token.
+     *
+     * @param table [vocabulary, hidden]; receives a gradient only if it is being trained
+     * @return [tokens, hidden]
+     */
+    public Tensor embed(WeightStorage table, int[] tokens) {
+        Tensor y = Tensor.zeros(tokens.length, table.columns());
+        for (int i = 0; i < tokens.length; i++) {
+            table.decodeRow(tokens[i], y.array(), i * table.columns());
+        }
+        if (table instanceof TensorStorage(Tensor weights) && weights.isTrainable()) {
+            onBackward(y, 4L * tokens.length, dy -> {
+                float[] dWeights = weights.gradientForAdding().array();
+                int columns = dy.columns();
+                for (int i = 0; i < tokens.length; i++) {
+                    for (int j = 0; j < columns; j++) {
+                        dWeights[tokens[i] * columns + j] += dy.array()[i * columns + j];
+                    }
+                }
+            });
+        }
+        return y;
+    }
+
+    /**
+     * x · Wᵀ for weights on the heap, which may be in training.
+     *
+     * @param x [n, in]
+     * @param weights [out, in]
+     * @return [n, out]
+     */
+    public Tensor multiply(Tensor x, Tensor weights) {
+        Tensor y = Tensor.zeros(x.rows(), weights.dimension(0));
+        backend.multiply(x.matrix(), false, weights.matrix(), true, y.matrix(), false);
+        onBackward(y, bytes(x), dy -> {
+            backend.multiply(
+                    dy.matrix(),
+                    false,
+                    weights.matrix(),
+                    false,
+                    x.gradientForAdding().matrix(),
+                    true);
+            if (weights.isTrainable()) {
+                backend.multiply(
+                        dy.matrix(),
+                        true,
+                        x.matrix(),
+                        false,
+                        weights.gradientForAdding().matrix(),
+                        true);
+            }
+        });
+        return y;
+    }
+
+    /**
+     * x · Wᵀ for frozen weights in any form; only x receives a gradient.
+     *
+     * @param x [n, in]
+     * @param outputs rows of W
+     * @return [n, out]
+     */
+    public Tensor multiply(Tensor x, PreparedMatrix weights, int outputs) {
+        Tensor y = Tensor.zeros(x.rows(), outputs);
+        weights.multiply(x, y);
+        onBackward(y, 0, dy -> weights.multiplyTransposed(dy, x.gradientForAdding()));
+        return y;
+    }
+
+    /** Adds {@code bias} [n] to every row of {@code y} [m, n], in place. */
+    public Tensor addBias(Tensor y, Tensor bias) {
+        backend.addBias(bias, y);
+        if (bias.isTrainable()) {
+            Tape.onBackward(0, () -> {
+                if (y.gradient() != null) {
+                    backend.addBiasBackward(y.gradient(), bias.gradientForAdding());
+                }
+            });
+        }
+        return y;
+    }
+
+    /** a + b, elementwise. */
+    public Tensor add(Tensor a, Tensor b) {
+        Tensor y = a.copy();
+        backend.add(b, y);
+        onBackward(y, 0, dy -> {
+            backend.add(dy, b.gradientForAdding());
+            if (a.gradient() == null) {
+                // The sum's gradient is not needed any more, so a takes it over instead of copying it.
+                a.setGradient(dy);
+            } else {
+                backend.add(dy, a.gradient());
+            }
+        });
+        return y;
+    }
+
+    /** Root-mean-square norm of each row of {@code x} [n, hidden], times {@code weight} [hidden]. */
+    public Tensor rmsNorm(Tensor x, Tensor weight, float epsilon) {
+        Tensor y = x.zerosLike();
+        backend.rmsNorm(x, weight, epsilon, y);
+        onBackward(
+                y,
+                bytes(x),
+                dy -> backend.rmsNormBackward(
+                        x,
+                        weight,
+                        epsilon,
+                        dy,
+                        x.gradientForAdding(),
+                        weight.isTrainable() ? weight.gradientForAdding() : null));
+        return y;
+    }
+
+    /** gate · sigmoid(gate) · up, elementwise. */
+    public Tensor swiGlu(Tensor gate, Tensor up) {
+        Tensor y = gate.zerosLike();
+        backend.swiGlu(gate, up, y);
+        onBackward(
+                y,
+                bytes(gate) + bytes(up),
+                dy -> backend.swiGluBackward(gate, up, dy, gate.gradientForAdding(), up.gradientForAdding()));
+        return y;
+    }
+
+    /** Turns every head of {@code x} [n, heads · headSize] by its row's angles, in place. */
+    public Tensor rotate(Tensor x, int heads, Rotation rotation) {
+        backend.rotate(x, heads, rotation.cosines(), rotation.sines(), rotation.interleaved(), false);
+        Tape.onBackward(0, () -> {
+            if (x.gradient() != null) {
+                backend.rotate(x.gradient(), heads, rotation.cosines(), rotation.sines(), rotation.interleaved(), true);
+            }
+        });
+        return x;
+    }
+
+    /**
+     * The mean negative log-likelihood, in nats, of the targets that are not −1. While a tape is open the logits are overwritten by their gradient.
+     *
+     * @param logits [n, vocabulary]
+     * @param lossScale what the gradient is multiplied by, for accumulation over several passes
+     */
+    public double crossEntropy(Tensor logits, int[] targets, float lossScale) {
+        int counted = 0;
+        for (int target : targets) {
+            counted += target >= 0 ? 1 : 0;
+        }
+        float[] losses = new float[targets.length];
+        float scale = counted == 0 ? 0 : lossScale / counted;
+        backend.crossEntropy(logits, targets, Tape.isOpen() ? scale : 0, losses);
+        Tape.onBackward(bytes(logits), () -> logits.setGradient(logits));
+        double sum = 0;
+        for (float loss : losses) {
+            sum += loss;
+        }
+        return counted == 0 ? 0 : sum / counted;
+    }
+
+    /** Records {@code step} for the gradient of {@code y}, if one arrives, and lets go of that gradient afterwards. */
+    public static void onBackward(Tensor y, long savedBytes, Consumer<Tensor> step) {
+        Tape.onBackward(savedBytes, () -> {
+            Tensor dy = y.gradient();
+            if (dy != null) {
+                y.setGradient(null);
+                step.accept(dy);
+            }
+        });
+    }
+
+    private static long bytes(Tensor x) {
+        return (long) x.size() * Float.BYTES;
+    }
+
+    /**
+     * The angles of a forward pass.
+     *
+     * @param cosines [n, headSize / 2], with any scale multiplied in
+     * @param sines [n, headSize / 2]
+     * @param interleaved whether pair i is (2i, 2i + 1) or (i, i + headSize / 2)
+     */
+    public record Rotation(Tensor cosines, Tensor sines, boolean interleaved) {}
+}

@@ -1,0 +1,109 @@
+package parsimony.core.backend;
+
+import java.util.function.IntConsumer;
+import parsimony.core.tensor.Matrix;
+import parsimony.core.tensor.Tensor;
+import parsimony.core.tensor.WeightStorage;
+
+/**
+ * Every op of a forward and a backward pass. The scalar backend defines what each op computes; the others are checked against it. Ops whose
+ * name ends in {@code Backward} add to the gradients they are given, all others overwrite their result. Sums are taken in an order that depends on
+ * shapes alone, so that the same numbers come out whatever the threads do.
+ */
+public interface Backend extends AutoCloseable {
+    /** The name on the command line. */
+    String name();
+
+    /** One line for people: what runs, on how many threads and how wide. */
+    String description();
+
+    int threads();
+
+    /** Runs {@code task} for 0 … tasks − 1, in any order, on all threads; a call from inside a task runs in line. */
+    void parallel(int tasks, IntConsumer task);
+
+    /** Brings a weight matrix into the form that this backend multiplies fastest. */
+    PreparedMatrix prepare(WeightStorage storage);
+
+    /**
+     * C = op(A) · op(B), or C += op(A) · op(B), where op transposes if asked.
+     *
+     * @param c [m, n]
+     */
+    void multiply(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix c, boolean accumulate);
+
+    /** y += x, elementwise. */
+    void add(Tensor x, Tensor y);
+
+    /** y += factor · x, elementwise. */
+    void addScaled(float factor, Tensor x, Tensor y);
+
+    /** Adds {@code bias} [n] to every row of {@code y} [m, n]. */
+    void addBias(Tensor bias, Tensor y);
+
+    /** Adds the sum of the rows of {@code dy} [m, n] to {@code dBias} [n]. */
+    void addBiasBackward(Tensor dy, Tensor dBias);
+
+    /** y = x / sqrt(mean(x²) + epsilon) · weight, row by row (Zhang and Sennrich, 2019, Eq. 4). */
+    void rmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y);
+
+    /** The gradients of {@link #rmsNorm}; {@code dWeight} may be null. */
+    void rmsNormBackward(Tensor x, Tensor weight, float epsilon, Tensor dy, Tensor dx, Tensor dWeight);
+
+    /** y = gate · sigmoid(gate) · up, elementwise (Shazeer, 2020, SwiGLU). */
+    void swiGlu(Tensor gate, Tensor up, Tensor y);
+
+    /** The gradients of {@link #swiGlu}. */
+    void swiGluBackward(Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp);
+
+    /**
+     * Turns pairs of numbers of every head by the angle of its row, in place (Su et al., 2021, Eq. 34).
+     *
+     * @param x [n, heads · headSize]
+     * @param cosines [n, headSize / 2] (the cosine of each pair's angle, times any scale)
+     * @param sines [n, headSize / 2]
+     * @param interleaved whether pair i is (2i, 2i + 1), as in llama2.c, or (i, i + headSize / 2), as in Hugging Face
+     * @param inverse whether to turn back, which is also the gradient
+     */
+    void rotate(Tensor x, int heads, Tensor cosines, Tensor sines, boolean interleaved, boolean inverse);
+
+    /** softmax over each row of a view, in place; a row of −∞ becomes zeros. Returns each row's log Σ exp in {@code logSumExp}. */
+    void softmax(Matrix x, float[] logSumExp, int offset);
+
+    /**
+     * For every element of a view, in place: x = exp(x − logSumExp[row]); the probabilities again, from the scores and the sum that the forward pass
+     * kept. A row whose sum is −∞ becomes zeros.
+     */
+    void exponential(Matrix x, float[] logSumExp, int offset);
+
+    /**
+     * Mean negative log-likelihood of {@code targets} and its gradient.
+     *
+     * @param logits [n, vocabulary], replaced by the gradient of the sum times {@code gradientScale} when that is not 0
+     * @param targets n token ids; −1 where nothing is to be predicted
+     * @param losses n numbers: −log p(target), 0 where nothing is predicted
+     */
+    void crossEntropy(Tensor logits, int[] targets, float gradientScale, float[] losses);
+
+    /**
+     * One AdamW update of a parameter (Loshchilov and Hutter, 2019, Alg. 2), gradient scaled by {@code gradientScale} first.
+     *
+     * @param step 1 at the first update
+     */
+    void adamW(
+            Tensor parameter,
+            Tensor gradient,
+            float gradientScale,
+            Tensor firstMoment,
+            Tensor secondMoment,
+            AdamWStep step);
+
+    /** Σ x², added in double precision. */
+    double sumOfSquares(Tensor x);
+
+    /** What an AdamW update needs to know beside the numbers. */
+    record AdamWStep(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, long step) {}
+
+    @Override
+    void close();
+}

@@ -1,0 +1,2 @@
+/** Plain loops: the textbook, and the oracle of the other backends. */
+package parsimony.core.backend.scalar;

@@ -1,0 +1,121 @@
+package parsimony.core.model;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import parsimony.core.autograd.Ops;
+import parsimony.core.tensor.Tensor;
+
+/**
+ * The layer of Llama (Touvron et al., 2023): x + attention(norm(x)), then x + feedForward(norm(x)), with rotary positions and SwiGLU. Its parts are public so
+ * that techniques can reach them by name.
+ */
+public final class LlamaBlock implements Block {
+    private final TransformerConfig config;
+    private final PositionEncoding positions;
+    private final Attention attention;
+    private final String prefix;
+
+    private final Tensor attentionNorm;
+    private final Linear query;
+    private final Linear key;
+    private final Linear value;
+    private final Linear attentionOutput;
+    private final Tensor feedForwardNorm;
+    private final Linear gate;
+    private final Linear up;
+    private final Linear down;
+
+    /** @param weights the block's tensors and matrices under their names in a Hugging Face checkpoint */
+    LlamaBlock(
+            TransformerConfig config, PositionEncoding positions, AttentionKernel kernel, int index, Weights weights) {
+        this.config = config;
+        this.positions = positions;
+        attention = new Attention(kernel, config);
+        prefix = "model.layers." + index + ".";
+        int hidden = config.hiddenSize();
+        int queryWidth = config.heads() * config.headSize();
+        int keyValueWidth = config.keyValueHeads() * config.headSize();
+        attentionNorm = weights.vector(prefix + "input_layernorm.weight", hidden);
+        query = projection(weights, "self_attn.q_proj", queryWidth);
+        key = projection(weights, "self_attn.k_proj", keyValueWidth);
+        value = projection(weights, "self_attn.v_proj", keyValueWidth);
+        attentionOutput = linear(weights, "self_attn.o_proj", hidden, queryWidth);
+        feedForwardNorm = weights.vector(prefix + "post_attention_layernorm.weight", hidden);
+        gate = linear(weights, "mlp.gate_proj", config.intermediateSize(), hidden);
+        up = linear(weights, "mlp.up_proj", config.intermediateSize(), hidden);
+        down = linear(weights, "mlp.down_proj", hidden, config.intermediateSize());
+    }
+
+    private Linear projection(Weights weights, String name, int outputs) {
+        Linear linear = linear(weights, name, outputs, config.hiddenSize());
+        if (config.projectionBias()) {
+            linear.setBias(weights.vector(prefix + name + ".bias", outputs));
+        }
+        return linear;
+    }
+
+    private Linear linear(Weights weights, String name, int outputs, int inputs) {
+        return new Linear(prefix + name, weights.matrix(prefix + name + ".weight", outputs, inputs), null);
+    }
+
+    private LlamaBlock(LlamaBlock other) {
+        config = other.config;
+        positions = other.positions;
+        attention = other.attention;
+        prefix = other.prefix;
+        attentionNorm = other.attentionNorm;
+        query = other.query.copy();
+        key = other.key.copy();
+        value = other.value.copy();
+        attentionOutput = other.attentionOutput.copy();
+        feedForwardNorm = other.feedForwardNorm;
+        gate = other.gate.copy();
+        up = other.up.copy();
+        down = other.down.copy();
+    }
+
+    @Override
+    public Tensor forward(ForwardContext context, int index, Tensor x) {
+        Ops ops = context.ops();
+        Tensor normed = ops.rmsNorm(x, attentionNorm, config.normEpsilon());
+        Ops.Rotation rotation = context.rotation(positions);
+        Tensor q = ops.rotate(query.forward(ops, normed), config.heads(), rotation);
+        Tensor k = ops.rotate(key.forward(ops, normed), config.keyValueHeads(), rotation);
+        Tensor v = value.forward(ops, normed);
+        Tensor attended = attention.forward(context, index, q, k, v);
+        Tensor middle = ops.add(x, attentionOutput.forward(ops, attended));
+
+        Tensor normedMiddle = ops.rmsNorm(middle, feedForwardNorm, config.normEpsilon());
+        Tensor activated = ops.swiGlu(gate.forward(ops, normedMiddle), up.forward(ops, normedMiddle));
+        return ops.add(middle, down.forward(ops, activated));
+    }
+
+    @Override
+    public SequenceState newState() {
+        return new ContiguousKvCache(config.keyValueHeads(), config.headSize());
+    }
+
+    @Override
+    public List<Linear> linears() {
+        return List.of(query, key, value, attentionOutput, gate, up, down);
+    }
+
+    @Override
+    public Map<String, Tensor> vectors() {
+        Map<String, Tensor> vectors = new LinkedHashMap<>();
+        vectors.put(prefix + "input_layernorm.weight", attentionNorm);
+        for (Linear linear : List.of(query, key, value)) {
+            if (linear.bias() != null) {
+                vectors.put(linear.name() + ".bias", linear.bias());
+            }
+        }
+        vectors.put(prefix + "post_attention_layernorm.weight", feedForwardNorm);
+        return vectors;
+    }
+
+    @Override
+    public Block copy() {
+        return new LlamaBlock(this);
+    }
+}

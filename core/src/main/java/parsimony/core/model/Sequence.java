@@ -1,0 +1,44 @@
+package parsimony.core.model;
+
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** One text that is being read or written: the states of all blocks and the number of tokens they agree on. */
+public final class Sequence {
+    private final List<SequenceState> states;
+    private int length;
+
+    Sequence(List<SequenceState> states) {
+        this.states = states;
+    }
+
+    /** Tokens that are committed, which is the position of the next one. */
+    public int length() {
+        return length;
+    }
+
+    SequenceState state(int block) {
+        return states.get(block);
+    }
+
+    /** Keeps all {@code count} tokens of the last forward pass. */
+    public void commit(int count) {
+        commit(IntStream.range(0, count).toArray());
+    }
+
+    /** Keeps some tokens of the last forward pass, given by their rows in it, ascending. */
+    public void commit(int[] kept) {
+        states.forEach(state -> state.commit(kept));
+        length += kept.length;
+    }
+
+    /** Forgets the last forward pass. */
+    public void rollback() {
+        states.forEach(SequenceState::rollback);
+    }
+
+    /** Bytes of all states. */
+    public long bytes() {
+        return states.stream().mapToLong(SequenceState::bytes).sum();
+    }
+}

@@ -1,0 +1,191 @@
+package parsimony.core.model;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import parsimony.core.autograd.Ops;
+import parsimony.core.tensor.Tensor;
+import parsimony.core.tensor.TensorStorage;
+import parsimony.core.tensor.WeightStorage;
+
+/** Embedding, a stack of {@link Block}s, a norm and an output matrix: a decoder-only language model of the Llama family. */
+public final class Transformer {
+    private static final String EMBEDDING = "model.embed_tokens";
+    private static final String NORM = "model.norm.weight";
+    private static final String OUTPUT = "lm_head";
+
+    private final TransformerConfig config;
+    private final WeightStorage embedding;
+    private final List<Block> blocks;
+    private final Tensor norm;
+    private final Linear output;
+
+    private Transformer(
+            TransformerConfig config, WeightStorage embedding, List<Block> blocks, Tensor norm, Linear output) {
+        this.config = config;
+        this.embedding = embedding;
+        this.blocks = blocks;
+        this.norm = norm;
+        this.output = output;
+    }
+
+    /** Puts a model together from weights under their names in a Hugging Face checkpoint. */
+    public static Transformer of(TransformerConfig config, Weights weights) {
+        PositionEncoding positions = config.rope().encoding(config.headSize());
+        AttentionKernel kernel = new BlockwiseAttention();
+        WeightStorage embedding = weights.matrix(EMBEDDING + ".weight", config.vocabularySize(), config.hiddenSize());
+        List<Block> blocks = new ArrayList<>();
+        for (int i = 0; i < config.layers(); i++) {
+            blocks.add(new LlamaBlock(config, positions, kernel, i, weights));
+        }
+        Tensor norm = weights.vector(NORM, config.hiddenSize());
+        WeightStorage outputWeight = config.tiedEmbeddings()
+                ? embedding
+                : weights.matrix(OUTPUT + ".weight", config.vocabularySize(), config.hiddenSize());
+        return new Transformer(config, embedding, blocks, norm, new Linear(OUTPUT, outputWeight, null));
+    }
+
+    /**
+     * A model to be trained from nothing: normal weights of standard deviation 0.02, those that write to the residual stream divided by sqrt(2 ·
+     * layers) (Radford et al., GPT-2, 2019, Section 2.3), norms of one, biases of zero.
+     */
+    public static Transformer random(TransformerConfig config, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        double residual = 0.02 / Math.sqrt(2.0 * config.layers());
+        return of(config, new Weights() {
+            @Override
+            public WeightStorage matrix(String name, int rows, int columns) {
+                boolean writesToStream = name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight");
+                double deviation = writesToStream ? residual : 0.02;
+                Tensor tensor = Tensor.zeros(rows, columns);
+                for (int i = 0; i < tensor.size(); i++) {
+                    tensor.array()[i] = (float) (deviation * random.nextGaussian());
+                }
+                return new TensorStorage(tensor.setTrainable(true));
+            }
+
+            @Override
+            public Tensor vector(String name, int size) {
+                Tensor tensor = Tensor.zeros(size).setTrainable(true);
+                if (name.endsWith("norm.weight")) {
+                    Arrays.fill(tensor.array(), 1);
+                }
+                return tensor;
+            }
+        });
+    }
+
+    /** A model of the same weights whose layers can be changed without changing this one. */
+    public Transformer copy() {
+        return new Transformer(
+                config, embedding, blocks.stream().map(Block::copy).toList(), norm, output.copy());
+    }
+
+    /**
+     * Reads the context's tokens.
+     *
+     * @return logits [rows, vocabulary]
+     */
+    public Tensor forward(ForwardContext context) {
+        return logits(context.ops(), hiddenStates(context));
+    }
+
+    /**
+     * What the last block gives for the context's tokens, before the final norm.
+     *
+     * @return [rows, hidden]
+     */
+    public Tensor hiddenStates(ForwardContext context) {
+        for (int token : context.tokens()) {
+            if (token < 0 || token >= config.vocabularySize()) {
+                throw new IllegalArgumentException(
+                        "token " + token + " is not in the vocabulary of " + config.vocabularySize());
+            }
+        }
+        Tensor x = context.ops().embed(embedding, context.tokens());
+        for (int i = 0; i < blocks.size(); i++) {
+            x = blocks.get(i).forward(context, i, x);
+        }
+        return x;
+    }
+
+    /**
+     * @param hidden [rows, hidden], from {@link #hiddenStates}, all rows or some
+     * @return [rows, vocabulary]
+     */
+    public Tensor logits(Ops ops, Tensor hidden) {
+        return output.forward(ops, ops.rmsNorm(hidden, norm, config.normEpsilon()));
+    }
+
+    /** A new, empty sequence for this model. */
+    public Sequence newSequence() {
+        return new Sequence(blocks.stream().map(Block::newState).toList());
+    }
+
+    public TransformerConfig config() {
+        return config;
+    }
+
+    public List<Block> blocks() {
+        return blocks;
+    }
+
+    /** The embedding table [vocabulary, hidden]. */
+    public WeightStorage embedding() {
+        return embedding;
+    }
+
+    /** The last matrix [vocabulary, hidden]; its storage is the embedding's where the two are tied. */
+    public Linear output() {
+        return output;
+    }
+
+    /** The matrices of all blocks: what compression applies to. Embedding and output are not among them. */
+    public List<Linear> linears() {
+        return blocks.stream().flatMap(block -> block.linears().stream()).toList();
+    }
+
+    /** Every matrix under its name in a checkpoint, a tied output left out. */
+    public Map<String, WeightStorage> matrices() {
+        Map<String, WeightStorage> matrices = new LinkedHashMap<>();
+        matrices.put(EMBEDDING + ".weight", embedding);
+        linears().forEach(linear -> matrices.put(linear.name() + ".weight", linear.weight()));
+        if (!config.tiedEmbeddings()) {
+            matrices.put(OUTPUT + ".weight", output.weight());
+        }
+        return matrices;
+    }
+
+    /** Every vector under its name in a checkpoint. */
+    public Map<String, Tensor> vectors() {
+        Map<String, Tensor> vectors = new LinkedHashMap<>();
+        blocks.forEach(block -> vectors.putAll(block.vectors()));
+        vectors.put(NORM, norm);
+        return vectors;
+    }
+
+    /** The parameters that are being trained, under their names in a checkpoint. */
+    public Map<String, Tensor> trainableParameters() {
+        Map<String, Tensor> parameters = new LinkedHashMap<>();
+        matrices().forEach((name, storage) -> {
+            if (storage instanceof TensorStorage(Tensor tensor) && tensor.isTrainable()) {
+                parameters.put(name, tensor);
+            }
+        });
+        vectors().forEach((name, tensor) -> {
+            if (tensor.isTrainable()) {
+                parameters.put(name, tensor);
+            }
+        });
+        return parameters;
+    }
+
+    /** Bytes of all matrices and vectors, a tied output counted once. */
+    public long bytes() {
+        return matrices().values().stream().mapToLong(WeightStorage::bytes).sum()
+                + vectors().values().stream().mapToLong(v -> 4L * v.size()).sum();
+    }
+}

@@ -1,0 +1,64 @@
+package parsimony.core.model;
+
+/** Which query sees which key. Kernels ask for whole tiles first, so that what nobody sees is never computed. */
+public interface Visibility {
+    /** How much of a rectangle of queries × keys is visible. */
+    enum Coverage {
+        NONE,
+        SOME,
+        ALL
+    }
+
+    /** Whether query {@code query} (its row in the sequence's part of this forward pass) sees entry {@code key} of a tile. */
+    boolean visible(int query, KeyValueTile tile, int key);
+
+    /** The coverage of {@code queries × keys} from ({@code firstQuery}, {@code firstKey}) on; SOME is always a right answer. */
+    default Coverage coverage(int firstQuery, int queries, KeyValueTile tile, int firstKey, int keys) {
+        return Coverage.SOME;
+    }
+
+    /** Everyone sees everything. */
+    Visibility FULL = new Visibility() {
+        @Override
+        public boolean visible(int query, KeyValueTile tile, int key) {
+            return true;
+        }
+
+        @Override
+        public Coverage coverage(int firstQuery, int queries, KeyValueTile tile, int firstKey, int keys) {
+            return Coverage.ALL;
+        }
+    };
+
+    /**
+     * A query sees the keys at its own position and before.
+     *
+     * @param positions query i stands at {@code positions[first + i]}
+     */
+    record Causal(int[] positions, int first) implements Visibility {
+        @Override
+        public boolean visible(int query, KeyValueTile tile, int key) {
+            return tile.position(key) <= positions[first + query];
+        }
+
+        @Override
+        public Coverage coverage(int firstQuery, int queries, KeyValueTile tile, int firstKey, int keys) {
+            int earliestQuery = Integer.MAX_VALUE;
+            int latestQuery = Integer.MIN_VALUE;
+            for (int i = first + firstQuery; i < first + firstQuery + queries; i++) {
+                earliestQuery = Math.min(earliestQuery, positions[i]);
+                latestQuery = Math.max(latestQuery, positions[i]);
+            }
+            int earliestKey = Integer.MAX_VALUE;
+            int latestKey = Integer.MIN_VALUE;
+            for (int i = firstKey; i < firstKey + keys; i++) {
+                earliestKey = Math.min(earliestKey, tile.position(i));
+                latestKey = Math.max(latestKey, tile.position(i));
+            }
+            if (latestKey <= earliestQuery) {
+                return Coverage.ALL;
+            }
+            return earliestKey > latestQuery ? Coverage.NONE : Coverage.SOME;
+        }
+    }
+}
