@@ -167,6 +167,9 @@ public final class Ops {
      * @param lossScale what the gradient is multiplied by, for accumulation over several passes
      */
     public double crossEntropy(Tensor logits, int[] targets, float lossScale) {
+        if (targets.length != logits.rows()) {
+            throw new IllegalArgumentException(targets.length + " targets for " + logits.rows() + " rows of logits");
+        }
         int counted = 0;
         for (int target : targets) {
             counted += target >= 0 ? 1 : 0;
@@ -174,7 +177,9 @@ public final class Ops {
         float[] losses = new float[targets.length];
         float scale = counted == 0 ? 0 : lossScale / counted;
         backend.crossEntropy(logits, targets, Tape.isOpen() ? scale : 0, losses);
-        Tape.onBackward(bytes(logits), () -> logits.setGradient(logits));
+        if (scale != 0) {
+            Tape.onBackward(bytes(logits), () -> logits.setGradient(logits));
+        }
         double sum = 0;
         for (float loss : losses) {
             sum += loss;

@@ -58,6 +58,12 @@ public final class ContiguousKvCache implements KvCache {
     @Override
     public void commit(int[] kept) {
         for (int i = 0; i < kept.length; i++) {
+            if (kept[i] >= size - committed || kept[i] < (i == 0 ? 0 : kept[i - 1] + 1)) {
+                throw new IllegalArgumentException("entries to keep must ascend within the " + (size - committed)
+                        + " tentative ones, not " + Arrays.toString(kept));
+            }
+        }
+        for (int i = 0; i < kept.length; i++) {
             int from = committed + kept[i];
             int to = committed + i;
             if (from == to) {

@@ -6,6 +6,7 @@ public interface SequenceState {
      * Keeps some of the entries that were added since the last commit and drops the others.
      *
      * @param kept indices of the entries to keep, ascending, 0 for the first that was added
+     * @throws IllegalArgumentException if they do not ascend or were not added
      */
     void commit(int[] kept);
 

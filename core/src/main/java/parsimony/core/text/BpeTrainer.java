@@ -42,7 +42,7 @@ public final class BpeTrainer {
 
     /** Counts the words of one text. */
     public void add(String text) {
-        ByteLevel.split(ByteLevel.GPT2, text, word -> words.merge(word, 1L, Long::sum));
+        ByteLevel.split(List.of(ByteLevel.GPT2), text, word -> words.merge(word, 1L, Long::sum));
     }
 
     /**
@@ -289,7 +289,7 @@ public final class BpeTrainer {
 
         private void count(long pair, long frequency, int word) {
             counts.merge(pair, frequency, Long::sum);
-            occurrences.computeIfAbsent(pair, unused -> new Occurrences()).add(word);
+            occurrences.computeIfAbsent(pair, _ -> new Occurrences()).add(word);
         }
 
         private static long pair(int left, int right) {

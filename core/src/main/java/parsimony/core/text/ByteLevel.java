@@ -2,6 +2,8 @@ package parsimony.core.text;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -16,9 +18,26 @@ final class ByteLevel {
      * GPT-2's rule of where a token must not cross: contractions, then runs of letters, of digits or of other signs, each
      * with one space before, then white space, whose last character is left to the following word.
      */
-    static final Pattern GPT2 = Pattern.compile(
-            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-            Pattern.UNICODE_CHARACTER_CLASS);
+    static final Pattern GPT2 =
+            rule("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
+
+    /** Llama 3's: digits in groups of at most three, line ends kept with the signs before them. */
+    private static final Pattern LLAMA3 = rule("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
+            + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
+
+    /** Qwen 2's: as Llama 3's, but each digit alone. */
+    private static final Pattern QWEN2 = rule("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+            + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
+
+    private static final Pattern ONE_DIGIT = rule("\\p{N}");
+
+    /** The rules by the names that GGUF files have for them; each splits what the one before left. */
+    static final Map<String, List<Pattern>> RULES = Map.of(
+            "default", List.of(GPT2),
+            "gpt-2", List.of(GPT2),
+            "llama-bpe", List.of(LLAMA3),
+            "qwen2", List.of(QWEN2),
+            "smollm", List.of(ONE_DIGIT, GPT2));
 
     private static final char[] CHARACTERS = new char[256];
     private static final short[] BYTES = new short[512];
@@ -57,21 +76,28 @@ final class ByteLevel {
         return bytes;
     }
 
-    /** Gives each pre-token of the text, written in the byte characters, to the consumer, in order. */
-    static void split(Pattern rule, String text, Consumer<String> word) {
-        Matcher matcher = rule.matcher(text);
+    /** Gives each word of the text, written in the byte characters, to the consumer, in order. */
+    static void split(List<Pattern> rules, String text, Consumer<String> word) {
+        if (rules.isEmpty()) {
+            word.accept(write(text.getBytes(StandardCharsets.UTF_8)));
+            return;
+        }
+        List<Pattern> further = rules.subList(1, rules.size());
+        Matcher matcher = rules.getFirst().matcher(text);
         int end = 0;
         while (matcher.find()) {
             if (matcher.start() > end) {
-                word.accept(write(text.substring(end, matcher.start()).getBytes(StandardCharsets.UTF_8)));
+                split(further, text.substring(end, matcher.start()), word);
             }
             end = matcher.end();
-            if (end > matcher.start()) {
-                word.accept(write(matcher.group().getBytes(StandardCharsets.UTF_8)));
-            }
+            split(further, matcher.group(), word);
         }
         if (end < text.length()) {
-            word.accept(write(text.substring(end).getBytes(StandardCharsets.UTF_8)));
+            split(further, text.substring(end), word);
         }
+    }
+
+    private static Pattern rule(String expression) {
+        return Pattern.compile(expression, Pattern.UNICODE_CHARACTER_CLASS);
     }
 }

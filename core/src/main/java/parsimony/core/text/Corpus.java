@@ -286,7 +286,7 @@ public final class Corpus {
 
     private static Set<Long> shingles(String text) {
         List<String> lines = new ArrayList<>();
-        for (String line : text.split("\n")) {
+        for (String line : text.lines().toList()) {
             if (!line.startsWith("import ") && !line.startsWith("package ")) {
                 String normalised = lettersAndDigits(line);
                 if (!normalised.isEmpty()) {

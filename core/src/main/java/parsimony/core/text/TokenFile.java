@@ -57,13 +57,31 @@ public final class TokenFile implements AutoCloseable {
     private final long[] starts;
     private final Map<Integer, Layout> layouts = new ConcurrentHashMap<>();
 
-    /**
-     * How the documents lie in sequences of one context length.
-     *
-     * @param chunks the number of whole chunks before each document, and of all
-     * @param remainders the number of remaining tokens before each document, and of all
-     */
-    private record Layout(long[] chunks, long[] remainders) {}
+    /** How the documents lie in sequences of one context length; the last entries are the sums over all documents. */
+    private static final class Layout {
+        /** Whole chunks before each document. */
+        private final long[] chunks;
+        /** Tokens remaining after the chunks of all documents before each document. */
+        private final long[] remainders;
+
+        Layout(long[] starts, int context) {
+            chunks = new long[starts.length];
+            remainders = new long[starts.length];
+            for (int i = 1; i < starts.length; i++) {
+                long length = starts[i] - starts[i - 1];
+                chunks[i] = chunks[i - 1] + length / context;
+                remainders[i] = remainders[i - 1] + length % context;
+            }
+        }
+
+        long allChunks() {
+            return chunks[chunks.length - 1];
+        }
+
+        long allRemainders() {
+            return remainders[remainders.length - 1];
+        }
+    }
 
     private TokenFile(Arena arena, Path file, MemorySegment mapped) throws ModelFormatException {
         this.arena = arena;
@@ -247,7 +265,7 @@ public final class TokenFile implements AutoCloseable {
     /** How many sequences one pass over the corpus has. */
     public long sequences(int context) {
         Layout layout = layout(context);
-        return chunks(layout) + (remaining(layout) + context - 1) / context;
+        return layout.allChunks() + (layout.allRemainders() + context - 1) / context;
     }
 
     /**
@@ -267,18 +285,18 @@ public final class TokenFile implements AutoCloseable {
         Layout layout = layout(context);
         long count = sequences(context);
         long row = permute(sequence % count, count, seed + sequence / count);
-        if (row < chunks(layout)) {
+        if (row < layout.allChunks()) {
             int document = indexBelow(layout.chunks, row);
             readRun(starts[document] + (row - layout.chunks[document]) * context, 0, context, inputs, targets);
         } else {
-            readRemainders(layout, (row - chunks(layout)) * context, context, inputs, targets);
+            readRemainders(layout, (row - layout.allChunks()) * context, context, inputs, targets);
         }
     }
 
     private void readRemainders(Layout layout, long first, int context, int[] inputs, int[] targets) {
         int filled = 0;
         int document = indexBelow(layout.remainders, first);
-        while (filled < context && first + filled < remaining(layout)) {
+        while (filled < context && first + filled < layout.allRemainders()) {
             long skipped = first + filled - layout.remainders[document];
             long length = layout.remainders[document + 1] - layout.remainders[document];
             int taken = (int) Math.min(context - filled, length - skipped);
@@ -308,24 +326,7 @@ public final class TokenFile implements AutoCloseable {
         if (context < 1) {
             throw new IllegalArgumentException("context must be at least 1, but is " + context);
         }
-        return layouts.computeIfAbsent(context, unused -> {
-            long[] chunks = new long[starts.length];
-            long[] remainders = new long[starts.length];
-            for (int i = 1; i < starts.length; i++) {
-                long length = starts[i] - starts[i - 1];
-                chunks[i] = chunks[i - 1] + length / context;
-                remainders[i] = remainders[i - 1] + length % context;
-            }
-            return new Layout(chunks, remainders);
-        });
-    }
-
-    private static long chunks(Layout layout) {
-        return layout.chunks[layout.chunks.length - 1];
-    }
-
-    private static long remaining(Layout layout) {
-        return layout.remainders[layout.remainders.length - 1];
+        return layouts.computeIfAbsent(context, _ -> new Layout(starts, context));
     }
 
     /** The last index whose value is at most {@code value}, among ascending values of which the last is above it. */

@@ -2,6 +2,7 @@ package parsimony.core.backend.vector;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.function.IntConsumer;
 import parsimony.core.backend.Parallel;
 
 /**
@@ -19,15 +20,11 @@ import parsimony.core.backend.Parallel;
  */
 public final class Gemm {
     /** Steps of the inner dimension that a tile stays in registers for: a panel of B then fills the L1 cache. */
-    private static final int DEPTH = 256;
+    static final int DEPTH = 256;
     /** Rows of A that a thread packs at a time: with {@link #DEPTH} columns, a part of the L2 cache. */
     private static final int ROWS = 144;
-    /** Floats of B that are packed at a time, for all threads: a part of the L3 cache. */
-    private static final int PACKED_B_FLOATS = 1 << 20;
     /** Below this many multiply-adds waking another thread costs more than it gains. */
-    private static final long PARALLEL_WORK = 1 << 18;
-
-    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
+    private static final long PARALLEL_WORK = 1 << 20;
 
     private final Parallel parallel;
 
@@ -64,12 +61,40 @@ public final class Gemm {
         checkMatrix("A", transposeA ? k : m, transposeA ? m : k, a, aOffset, lda);
         checkMatrix("B", transposeB ? n : k, transposeB ? k : n, b, bOffset, ldb);
         checkMatrix("C", m, n, c, cOffset, ldc);
-        Operand operandB = transposeB
-                ? (column, columns, step, steps, target, offset, width) -> Panels.packTransposed(
-                        b, bOffset + column * ldb + step, ldb, columns, steps, target, offset, width)
-                : (column, columns, step, steps, target, offset, width) ->
-                        Panels.pack(b, bOffset + step * ldb + column, ldb, columns, steps, target, offset, width);
-        new Product(transposeA, m, n, k, a, aOffset, lda, accumulate, c, cOffset, ldc).compute(operandB);
+        new Product(transposeA, m, n, k, a, aOffset, lda, accumulate, c, cOffset, ldc)
+                .compute(new RightOperand.Dense(transposeB, b, bOffset, ldb));
+    }
+
+    /**
+     * Computes C `[m, n]` = A · op(W), or adds that to C, where A is `[m, k]` and the rows of W come from a decoder. Each
+     * row is decoded once.
+     *
+     * @param transposeW whether W is `[n, k]` rather than `[k, n]`: true for a layer's output X · Wᵀ, false for the
+     *     gradient of its input, dY · W
+     * @param accumulate whether the product is added to C; if not, C is overwritten
+     * @throws IllegalArgumentException if a size is negative or a leading dimension is less than its matrix's columns
+     * @throws IndexOutOfBoundsException if a matrix does not lie within its array
+     */
+    public void multiply(
+            boolean transposeW,
+            int m,
+            int n,
+            int k,
+            float[] a,
+            int aOffset,
+            int lda,
+            RowDecoder w,
+            boolean accumulate,
+            float[] c,
+            int cOffset,
+            int ldc) {
+        checkMatrix("A", m, k, a, aOffset, lda);
+        checkMatrix("C", m, n, c, cOffset, ldc);
+        if (n < 0) {
+            throw new IllegalArgumentException("matrix W has " + n + (transposeW ? " rows" : " columns"));
+        }
+        new Product(false, m, n, k, a, aOffset, lda, accumulate, c, cOffset, ldc)
+                .compute(transposeW ? new RightOperand.DecodedTransposed(w) : new RightOperand.Decoded(w));
     }
 
     private static void checkMatrix(String name, int rows, int columns, float[] array, int offset, int ld) {
@@ -84,12 +109,6 @@ public final class Gemm {
                         + " does not lie within an array of " + array.length);
             }
         }
-    }
-
-    /** Packs a panel of op(B): columns [column, column + columns) and steps [step, step + steps) of the inner dimension. */
-    @FunctionalInterface
-    private interface Operand {
-        void pack(int column, int columns, int step, int steps, float[] target, int offset, int width);
     }
 
     /** One call of {@link #multiply}. */
@@ -131,7 +150,7 @@ public final class Gemm {
             this.ldc = ldc;
         }
 
-        void compute(Operand operandB) {
+        void compute(RightOperand b) {
             if (k == 0 && !accumulate) {
                 for (int i = 0; i < m; i++) {
                     Arrays.fill(c, cOffset + i * ldc, cOffset + i * ldc + n, 0);
@@ -140,46 +159,43 @@ public final class Gemm {
             if (m == 0 || n == 0 || k == 0) {
                 return;
             }
-            int columnsAtOnce = Math.min(roundUp(n, MicroKernel.WIDTH), PACKED_B_FLOATS / DEPTH);
-            int stepsAtOnce = PACKED_B_FLOATS / columnsAtOnce / DEPTH * DEPTH;
+            int columnsAtOnce = b.columnsAtOnce(n, k);
+            int stepsAtOnce = b.stepsAtOnce(n, k);
             for (int column = 0; column < n; column += columnsAtOnce) {
                 int columns = Math.min(columnsAtOnce, n - column);
                 for (int step = 0; step < k; step += stepsAtOnce) {
-                    multiplyBlock(operandB, column, columns, step, Math.min(stepsAtOnce, k - step));
+                    multiplyBlock(b, column, columns, step, Math.min(stepsAtOnce, k - step));
                 }
             }
         }
 
         /** Packs a block of op(B), then multiplies all of op(A)'s rows with it. */
-        private void multiplyBlock(Operand operandB, int column, int columns, int step, int steps) {
-            int panels = ceilDivide(columns, MicroKernel.WIDTH);
-            float[] packedB = SCRATCH.get().b(panels * MicroKernel.WIDTH * steps);
+        private void multiplyBlock(RightOperand b, int column, int columns, int step, int steps) {
+            int columnPanels = ceilDivide(columns, MicroKernel.WIDTH);
+            float[] packedB = Scratch.get().right(columnPanels * MicroKernel.WIDTH * steps);
             boolean inParallel = (long) m * columns * steps >= PARALLEL_WORK;
-            run(inParallel, panels, panel -> {
-                int first = panel * MicroKernel.WIDTH;
-                operandB.pack(
-                        column + first,
-                        Math.min(MicroKernel.WIDTH, columns - first),
-                        step,
-                        steps,
-                        packedB,
-                        first * steps,
-                        MicroKernel.WIDTH);
-            });
+            run(inParallel, b.packTasks(columns, steps), task -> b.pack(task, column, columns, step, steps, packedB));
 
+            int threads = inParallel ? parallel.threads() : 1;
             int rowPanels = ceilDivide(m, MicroKernel.HEIGHT);
-            int panelsPerBlock = ROWS / MicroKernel.HEIGHT;
-            int rowTasks = inParallel
-                    ? Math.min(rowPanels, roundUp(ceilDivide(rowPanels, panelsPerBlock), parallel.threads()))
-                    : ceilDivide(rowPanels, panelsPerBlock);
-            run(inParallel, rowTasks, task -> {
-                int from = (int) ((long) rowPanels * task / rowTasks) * MicroKernel.HEIGHT;
-                int to = Math.min(m, (int) ((long) rowPanels * (task + 1) / rowTasks) * MicroKernel.HEIGHT);
-                multiplyRows(from, to, packedB, column, columns, step, steps);
+            int rowTasks = Math.min(rowPanels, roundUp(ceilDivide(rowPanels, ROWS / MicroKernel.HEIGHT), threads));
+            int columnTasks = Math.min(columnPanels, ceilDivide(threads, rowTasks));
+            run(inParallel, rowTasks * columnTasks, task -> {
+                int rowTask = task / columnTasks;
+                int columnTask = task % columnTasks;
+                multiplyPart(
+                        share(rowPanels, rowTask, rowTasks) * MicroKernel.HEIGHT,
+                        Math.min(m, share(rowPanels, rowTask + 1, rowTasks) * MicroKernel.HEIGHT),
+                        share(columnPanels, columnTask, columnTasks) * MicroKernel.WIDTH,
+                        Math.min(columns, share(columnPanels, columnTask + 1, columnTasks) * MicroKernel.WIDTH),
+                        packedB,
+                        column,
+                        step,
+                        steps);
             });
         }
 
-        private void run(boolean inParallel, int tasks, java.util.function.IntConsumer task) {
+        private void run(boolean inParallel, int tasks, IntConsumer task) {
             if (inParallel) {
                 parallel.run(tasks, task);
             } else {
@@ -189,15 +205,17 @@ public final class Gemm {
             }
         }
 
-        private void multiplyRows(int from, int to, float[] packedB, int column, int columns, int step, int steps) {
-            Scratch scratch = SCRATCH.get();
-            float[] packedA = scratch.a(roundUp(to - from, MicroKernel.HEIGHT) * Math.min(DEPTH, steps));
+        /** Multiplies some rows of op(A) with the columns [firstColumn, lastColumn) of a packed block of op(B). */
+        private void multiplyPart(
+                int from, int to, int firstColumn, int lastColumn, float[] packedB, int column, int step, int steps) {
+            Scratch scratch = Scratch.get();
+            float[] packedA = scratch.left(roundUp(to - from, MicroKernel.HEIGHT) * Math.min(DEPTH, steps));
             for (int done = 0; done < steps; done += DEPTH) {
                 int depth = Math.min(DEPTH, steps - done);
                 packA(from, to, step + done, depth, packedA);
                 boolean add = accumulate || step + done > 0;
-                for (int first = 0; first < columns; first += MicroKernel.WIDTH) {
-                    int width = Math.min(MicroKernel.WIDTH, columns - first);
+                for (int first = firstColumn; first < lastColumn; first += MicroKernel.WIDTH) {
+                    int width = Math.min(MicroKernel.WIDTH, lastColumn - first);
                     int bAt = first * steps + done * MicroKernel.WIDTH;
                     multiplyPanel(from, to, depth, packedA, packedB, bAt, add, column + first, width, scratch.tile);
                 }
@@ -262,32 +280,16 @@ public final class Gemm {
         }
     }
 
-    private static int ceilDivide(int x, int y) {
+    static int ceilDivide(int x, int y) {
         return (x + y - 1) / y;
     }
 
-    private static int roundUp(int x, int multiple) {
+    static int roundUp(int x, int multiple) {
         return ceilDivide(x, multiple) * multiple;
     }
 
-    /** Buffers of one thread, kept from call to call. */
-    private static final class Scratch {
-        private final float[] tile = new float[MicroKernel.HEIGHT * MicroKernel.WIDTH];
-        private float[] packedA = new float[0];
-        private float[] packedB = new float[0];
-
-        float[] a(int size) {
-            if (packedA.length < size) {
-                packedA = new float[size];
-            }
-            return packedA;
-        }
-
-        float[] b(int size) {
-            if (packedB.length < size) {
-                packedB = new float[size];
-            }
-            return packedB;
-        }
+    /** Where part {@code index} of {@code parts} nearly equal parts of {@code total} begins. */
+    private static int share(int total, int index, int parts) {
+        return (int) ((long) total * index / parts);
     }
 }

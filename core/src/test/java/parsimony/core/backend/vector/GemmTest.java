@@ -104,6 +104,24 @@ class GemmTest {
             Matrix onOneThread = before.copy();
             multiply(single, transposeA, transposeB, m, n, k, a, b, accumulate, onOneThread);
             assertThat(onOneThread.array).isEqualTo(c.array);
+
+            if (!transposeA) {
+                Matrix decoded = before.copy();
+                gemm.multiply(
+                        transposeB,
+                        m,
+                        n,
+                        k,
+                        a.array,
+                        a.offset,
+                        a.ld,
+                        b.decoder(),
+                        accumulate,
+                        decoded.array,
+                        decoded.offset,
+                        decoded.ld);
+                assertThat(decoded.array).isEqualTo(c.array);
+            }
         }
     }
 
