@@ -1,6 +1,5 @@
 package parsimony.core.tensor;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -115,23 +114,19 @@ public record GridStorage(
         /** The packed matrix, in native memory. */
         public GridStorage build() {
             long rowBytes = packedBytes(columns, bits);
-            MemorySegment packedCodes = allocate(rows * rowBytes);
+            MemorySegment packedCodes = NativeMemory.allocate(rows * rowBytes);
             for (int row = 0; row < rows; row++) {
                 pack(codes, row * columns, columns, bits, packedCodes, row * rowBytes);
             }
-            MemorySegment packedScales = allocate((long) scales.length * scaleType.bytes());
+            MemorySegment packedScales = NativeMemory.allocate((long) scales.length * scaleType.bytes());
             scaleType.write(scales, 0, scales.length, packedScales, 0);
             MemorySegment packedZeroPoints = null;
             if (!symmetric) {
-                packedZeroPoints = allocate(packedBytes(zeroPoints.length, bits));
+                packedZeroPoints = NativeMemory.allocate(packedBytes(zeroPoints.length, bits));
                 pack(zeroPoints, 0, zeroPoints.length, bits, packedZeroPoints, 0);
             }
             return new GridStorage(
                     rows, columns, bits, groupSize, scaleType, packedCodes, packedScales, packedZeroPoints);
-        }
-
-        private static MemorySegment allocate(long bytes) {
-            return Arena.ofAuto().allocate(bytes, 64);
         }
     }
 
