@@ -17,6 +17,9 @@ public final class Transformer {
     private static final String NORM = "model.norm.weight";
     private static final String OUTPUT = "lm_head";
 
+    /** Rows of one forward pass when a text is read: enough for full speed, few enough to bound the activations. */
+    private static final int ROWS_PER_PASS = 512;
+
     private final TransformerConfig config;
     private final WeightStorage embedding;
     private final List<Block> blocks;
@@ -99,17 +102,26 @@ public final class Transformer {
      * @return [rows, hidden]
      */
     public Tensor hiddenStates(ForwardContext context) {
+        Tensor x = embed(context);
+        for (int i = 0; i < blocks.size(); i++) {
+            x = blocks.get(i).forward(context, i, x);
+        }
+        return x;
+    }
+
+    /**
+     * What the first block receives for the context's tokens.
+     *
+     * @return [rows, hidden]
+     */
+    public Tensor embed(ForwardContext context) {
         for (int token : context.tokens()) {
             if (token < 0 || token >= config.vocabularySize()) {
                 throw new IllegalArgumentException(
                         "token " + token + " is not in the vocabulary of " + config.vocabularySize());
             }
         }
-        Tensor x = context.ops().embed(embedding, context.tokens());
-        for (int i = 0; i < blocks.size(); i++) {
-            x = blocks.get(i).forward(context, i, x);
-        }
-        return x;
+        return context.ops().embed(embedding, context.tokens());
     }
 
     /**
@@ -118,6 +130,29 @@ public final class Transformer {
      */
     public Tensor logits(Ops ops, Tensor hidden) {
         return output.forward(ops, ops.rmsNorm(hidden, norm, config.normEpsilon()));
+    }
+
+    /**
+     * Reads the next tokens of a sequence, a few hundred at a time, and commits them.
+     *
+     * @param tokens at least one
+     * @return the logits of what follows the last one, [1, vocabulary]
+     */
+    public Tensor read(Ops ops, Sequence sequence, int... tokens) {
+        if (tokens.length == 0) {
+            throw new IllegalArgumentException("there is no token to read");
+        }
+        Tensor hidden = null;
+        for (int first = 0; first < tokens.length; first += ROWS_PER_PASS) {
+            int[] piece = Arrays.copyOfRange(tokens, first, Math.min(first + ROWS_PER_PASS, tokens.length));
+            hidden = hiddenStates(ForwardContext.next(ops, sequence, piece));
+            sequence.commit(piece.length);
+        }
+        if (hidden.rows() > 1) {
+            float[] all = hidden.array();
+            hidden = Tensor.of(Arrays.copyOfRange(all, all.length - hidden.columns(), all.length), 1, hidden.columns());
+        }
+        return logits(ops, hidden);
     }
 
     /** A new, empty sequence for this model. */

@@ -247,7 +247,7 @@ public final class Corpus {
         dropped.sort(Comparator.comparingDouble(
                         (Overlap overlap) -> -Math.max(overlap.shareOfTraining(), overlap.shareOfHeldOut()))
                 .thenComparing(Overlap::training));
-        return new Separation(new Corpus(kept, new EnumMap<>(skipped)), List.copyOf(dropped));
+        return new Separation(new Corpus(kept, skipped), List.copyOf(dropped));
     }
 
     /** What the document shares with the held-out text, or null when it shares nothing. */

@@ -1,6 +1,7 @@
 package parsimony.core.text;
 
 import ai.djl.huggingface.tokenizers.Encoding;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -57,30 +58,49 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
     /**
      * Opens a tokenizer.
      *
-     * @param tokenizerJson a {@code tokenizer.json}
-     * @throws ModelFormatException when the file is malformed
-     * @throws IOException when it cannot be read
+     * @param tokenizerJson a {@code tokenizer.json}; {@code tokenizer_config.json} is looked for beside it
+     * @throws ModelFormatException when a file is malformed
+     * @throws IOException when one cannot be read
      */
     public static HuggingFaceTokenizer open(Path tokenizerJson) throws IOException {
-        JsonNode root = parse(tokenizerJson);
+        Path config = tokenizerJson.resolveSibling("tokenizer_config.json");
+        return of(
+                tokenizerJson,
+                Files.readAllBytes(tokenizerJson),
+                Files.exists(config) ? Files.readAllBytes(config) : null);
+    }
+
+    /**
+     * Makes a tokenizer of files already read, such as resources.
+     *
+     * @param name what to call {@code tokenizer.json} in messages
+     * @param tokenizerJson its content
+     * @param configJson the content of {@code tokenizer_config.json}, or null
+     * @throws ModelFormatException when one is malformed
+     */
+    public static HuggingFaceTokenizer of(Path name, byte[] tokenizerJson, byte[] configJson) throws IOException {
+        JsonNode root = parse(name, tokenizerJson);
         Map<String, Integer> special = new HashMap<>();
-        byte[][] bytes = tokenBytes(tokenizerJson, root, special);
-        Path configFile = tokenizerJson.resolveSibling("tokenizer_config.json");
-        JsonNode config = Files.exists(configFile) ? parse(configFile) : null;
+        byte[][] bytes = tokenBytes(name, root, special);
+        JsonNode config = configJson == null ? null : parse(name.resolveSibling("tokenizer_config.json"), configJson);
         int begin = find(special, config, "bos_token", BEGIN_NAMES);
         int end = find(special, config, "eos_token", END_NAMES);
         ai.djl.huggingface.tokenizers.HuggingFaceTokenizer encoder;
         try {
             encoder = ai.djl.huggingface.tokenizers.HuggingFaceTokenizer.newInstance(
-                    tokenizerJson, Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false"));
+                    new ByteArrayInputStream(tokenizerJson),
+                    Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false"));
         } catch (RuntimeException e) {
-            throw new ModelFormatException(tokenizerJson, 0, "is not a tokenizer that can be used: " + e.getMessage());
+            throw new ModelFormatException(name, 0, "is no tokenizer that can be used: " + firstLine(e));
         }
         return new HuggingFaceTokenizer(encoder, bytes, begin, end, stripsLeadingSpace(root.path("decoder")));
     }
 
-    private static JsonNode parse(Path file) throws IOException {
-        byte[] content = Files.readAllBytes(file);
+    private static String firstLine(Throwable e) {
+        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    }
+
+    private static JsonNode parse(Path file, byte[] content) throws ModelFormatException {
         try {
             JsonNode root = new JsonMapper().readTree(content);
             if (!root.isObject()) {
@@ -97,21 +117,23 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
     private static byte[][] tokenBytes(Path file, JsonNode root, Map<String, Integer> special)
             throws ModelFormatException {
         JsonNode vocabulary = root.path("model").path("vocab");
-        if (!vocabulary.isObject()) {
+        String type = root.path("model").path("type").asString("BPE");
+        if (!vocabulary.isObject() || !type.equals("BPE")) {
             throw new ModelFormatException(file, 0, "has no object model.vocab; only BPE tokenizers can be read");
         }
         JsonNode added = root.path("added_tokens");
-        int size = 0;
+        long largest = 0;
         for (Map.Entry<String, JsonNode> entry : vocabulary.properties()) {
-            size = Math.max(size, checkedId(file, entry.getKey(), entry.getValue()) + 1);
+            largest = Math.max(largest, checkedId(file, entry.getKey(), entry.getValue()) + 1L);
         }
         for (JsonNode token : added) {
-            size = Math.max(size, checkedId(file, token.path("content").asString(), token.path("id")) + 1);
+            largest = Math.max(largest, checkedId(file, token.path("content").asString(""), token.path("id")) + 1L);
         }
         // Ids may have gaps, but a file cannot ask for much more memory than it has tokens.
-        if (size > 2L * (vocabulary.size() + added.size()) + 1024) {
-            throw new ModelFormatException(file, 0, "has a token id of " + (size - 1) + " but few tokens");
+        if (largest > 2L * (vocabulary.size() + added.size()) + 1024) {
+            throw new ModelFormatException(file, 0, "has a token id of " + (largest - 1) + " but few tokens");
         }
+        int size = (int) largest;
         boolean byteLevel =
                 mentions(root.path("decoder"), "ByteLevel") || mentions(root.path("pre_tokenizer"), "ByteLevel");
         byte[][] bytes = new byte[size][];
@@ -121,7 +143,7 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
         }
         for (JsonNode token : added) {
             int id = token.path("id").intValue();
-            String content = token.path("content").asString();
+            String content = token.path("content").asString("");
             boolean isSpecial = token.path("special").asBoolean(false);
             bytes[id] = isSpecial ? new byte[0] : content.getBytes(StandardCharsets.UTF_8);
             if (isSpecial) {

@@ -53,8 +53,8 @@ final class PairMerger {
             offer(i - 1, i);
         }
         for (Candidate best = queue.poll(); best != null; best = queue.poll()) {
-            // A symbol that was joined to its left is null, one that took in its right is another string.
-            if (symbols[best.left] == best.leftText && symbols[best.right] == best.rightText) {
+            // A symbol that was joined to its left is null, one that took in its right has grown.
+            if (best.leftText.equals(symbols[best.left]) && best.rightText.equals(symbols[best.right])) {
                 join(best.left, best.right);
             }
         }
