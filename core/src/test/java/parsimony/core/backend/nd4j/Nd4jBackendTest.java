@@ -9,4 +9,9 @@ class Nd4jBackendTest extends BackendContract {
     protected Backend create(int threads) {
         return new Nd4jBackend(threads, 0);
     }
+
+    @Override
+    protected boolean sumsDependOnThreads() {
+        return true;
+    }
 }
