@@ -102,17 +102,26 @@ public final class Transformer {
      * @return [rows, hidden]
      */
     public Tensor hiddenStates(ForwardContext context) {
+        Tensor x = embed(context);
+        for (int i = 0; i < blocks.size(); i++) {
+            x = blocks.get(i).forward(context, i, x);
+        }
+        return x;
+    }
+
+    /**
+     * What the first block receives for the context's tokens.
+     *
+     * @return [rows, hidden]
+     */
+    public Tensor embed(ForwardContext context) {
         for (int token : context.tokens()) {
             if (token < 0 || token >= config.vocabularySize()) {
                 throw new IllegalArgumentException(
                         "token " + token + " is not in the vocabulary of " + config.vocabularySize());
             }
         }
-        Tensor x = context.ops().embed(embedding, context.tokens());
-        for (int i = 0; i < blocks.size(); i++) {
-            x = blocks.get(i).forward(context, i, x);
-        }
-        return x;
+        return context.ops().embed(embedding, context.tokens());
     }
 
     /**

@@ -1,6 +1,5 @@
 package parsimony.core.tensor;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
@@ -24,7 +23,7 @@ public record DenseStorage(DataType type, int rows, int columns, MemorySegment d
     public static DenseStorage of(DataType type, WeightStorage weights) {
         int rows = weights.rows();
         int columns = weights.columns();
-        MemorySegment data = Arena.ofAuto().allocate((long) rows * columns * type.bytes(), 64);
+        MemorySegment data = NativeMemory.allocate((long) rows * columns * type.bytes());
         float[] row = new float[columns];
         for (int r = 0; r < rows; r++) {
             weights.decodeRow(r, row, 0);

@@ -1,5 +1,7 @@
 package parsimony.core.tensor;
 
+import java.util.OptionalLong;
+
 /**
  * A weight matrix [out, in] in the form in which it is kept: floats of some width, packed integers with their scales, a sparse or a low-rank
  * form. What a technique produces is a storage; what a backend multiplies by is a storage it has prepared. {@link #decodeRow} is the
@@ -20,6 +22,16 @@ public interface WeightStorage {
 
     /** The form in a few characters, such as {@code bf16} or {@code int4 g32}. */
     String format();
+
+    /** Whether zeros here are weights that were pruned, which a later technique must leave at zero. */
+    default boolean isSparse() {
+        return false;
+    }
+
+    /** How many weights are kept apart from the others, more exactly, where this form does that. */
+    default OptionalLong outliers() {
+        return OptionalLong.empty();
+    }
 
     default double bitsPerWeight() {
         return 8.0 * bytes() / ((double) rows() * columns());

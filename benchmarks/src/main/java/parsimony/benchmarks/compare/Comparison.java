@@ -1,0 +1,45 @@
+package parsimony.benchmarks.compare;
+
+import java.util.List;
+
+/**
+ * Everything that one run of {@code compare} found, with what is needed to judge and repeat it.
+ *
+ * @param command how to run it again
+ * @param model what was compressed
+ * @param text what it was measured on
+ * @param machine where
+ * @param seed of everything random
+ * @param rows in the order in which they were measured
+ */
+public record Comparison(
+        String command, ModelRecord model, TextRecord text, MachineRecord machine, long seed, List<Measurement> rows) {
+    public Comparison {
+        rows = List.copyOf(rows);
+    }
+
+    /** @param sha256 of all weights as they were read */
+    public record ModelRecord(String name, String sha256, long parameters) {}
+
+    /**
+     * @param name of the held-out text
+     * @param sha256 of its bytes
+     * @param protocol context, stride and which tokens are scored, in words
+     */
+    public record TextRecord(String name, String sha256, long bytes, long tokens, String protocol) {}
+
+    /**
+     * @param commit of the project, or "unknown"
+     * @param time when the run began, ISO 8601
+     */
+    public record MachineRecord(
+            String jdk,
+            String processor,
+            int cores,
+            long memoryBytes,
+            int threads,
+            String backend,
+            String system,
+            String commit,
+            String time) {}
+}

@@ -1,0 +1,60 @@
+package parsimony.benchmarks.compare;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.URL;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import parsimony.core.text.Corpus;
+
+/** Real Java text that comes with the project's dependencies: source jars on the class path. */
+public final class JavaText {
+    /** A file of each library whose sources no embedded model was trained on. */
+    private static final List<String> HELD_OUT =
+            List.of("org/apache/commons/lang3/StringUtils.java", "org/apache/commons/collections4/MapUtils.java");
+
+    /** A file of a library that is part of the training text, and so may be used for calibration. */
+    private static final List<String> CALIBRATION = List.of("org/apache/commons/text/WordUtils.java");
+
+    private JavaText() {}
+
+    /** commons-lang3 and commons-collections4, licence headers cut off. */
+    public static Corpus heldOut() throws IOException {
+        return Corpus.read(jars(HELD_OUT));
+    }
+
+    /** Text that techniques may look at: never the held-out text. */
+    public static Corpus calibration() throws IOException {
+        return Corpus.read(jars(CALIBRATION));
+    }
+
+    /** Documents drawn without replacement until they hold {@code bytes} characters, the same ones for the same seed. */
+    public static Corpus sample(Corpus corpus, long bytes, long seed) {
+        List<Corpus.Document> rest = new ArrayList<>(corpus.documents());
+        List<Corpus.Document> sample = new ArrayList<>();
+        SplittableRandom random = new SplittableRandom(seed);
+        long size = 0;
+        while (size < bytes && !rest.isEmpty()) {
+            Corpus.Document document = rest.remove(random.nextInt(rest.size()));
+            sample.add(document);
+            size += document.text().length();
+        }
+        return Corpus.of(sample);
+    }
+
+    private static List<Path> jars(List<String> entries) throws IOException {
+        List<Path> jars = new ArrayList<>();
+        for (String entry : entries) {
+            URL url = JavaText.class.getClassLoader().getResource(entry);
+            if (url == null || !url.getProtocol().equals("jar")) {
+                throw new IOException("the sources that hold " + entry
+                        + " are not on the class path; start the program with ./parsimony");
+            }
+            String location = url.getPath();
+            jars.add(Path.of(URI.create(location.substring(0, location.indexOf("!/")))));
+        }
+        return jars;
+    }
+}

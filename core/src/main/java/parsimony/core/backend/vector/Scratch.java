@@ -1,0 +1,44 @@
+package parsimony.core.backend.vector;
+
+/** Buffers of one thread that are kept from product to product. What they hold is undefined when they are got. */
+final class Scratch {
+    private static final ThreadLocal<Scratch> THREADS = ThreadLocal.withInitial(Scratch::new);
+
+    /** A tile of C that sticks out of the matrix. */
+    final float[] tile = new float[MicroKernel.HEIGHT * MicroKernel.WIDTH];
+
+    private float[] left = {};
+    private float[] right = {};
+    private float[] rows = {};
+
+    private Scratch() {}
+
+    /** The calling thread's buffers. */
+    static Scratch get() {
+        return THREADS.get();
+    }
+
+    /** For packed panels of the left factor. */
+    float[] left(int size) {
+        if (left.length < size) {
+            left = new float[size];
+        }
+        return left;
+    }
+
+    /** For packed panels of the right factor. */
+    float[] right(int size) {
+        if (right.length < size) {
+            right = new float[size];
+        }
+        return right;
+    }
+
+    /** For decoded rows. */
+    float[] rows(int size) {
+        if (rows.length < size) {
+            rows = new float[size];
+        }
+        return rows;
+    }
+}

@@ -1,0 +1,112 @@
+package parsimony.core.technique;
+
+import java.util.ArrayList;
+import java.util.List;
+import parsimony.core.backend.Backend;
+import parsimony.core.tensor.Matrix;
+import parsimony.core.tensor.Tensor;
+
+/** What calibration saw of a layer's inputs. Whoever asks for a {@link Statistic} that was not collected gets an exception. */
+public final class InputStatistics {
+    private final Statistic statistic;
+    private final Backend backend;
+    private long rows;
+    private double[] perInput;
+    private Tensor products;
+    private final List<Tensor> inputs = new ArrayList<>();
+
+    InputStatistics(Statistic statistic, Backend backend) {
+        this.statistic = statistic;
+        this.backend = backend;
+    }
+
+    /** Takes in rows [n, in]. */
+    void add(Tensor x) {
+        rows += x.rows();
+        switch (statistic) {
+            case NONE -> {}
+            case ABSOLUTE_MAXIMUM, MEAN_ABSOLUTE, SQUARED_NORM -> addPerInput(x.matrix());
+            case HESSIAN -> {
+                if (products == null) {
+                    products = Tensor.zeros(x.columns(), x.columns());
+                }
+                backend.multiply(x.matrix(), true, x.matrix(), false, products.matrix(), true);
+            }
+            case INPUTS -> inputs.add(x);
+        }
+    }
+
+    private void addPerInput(Matrix x) {
+        if (perInput == null) {
+            perInput = new double[x.columns()];
+        }
+        for (int row = 0; row < x.rows(); row++) {
+            for (int i = 0; i < perInput.length; i++) {
+                double value = x.get(row, i);
+                switch (statistic) {
+                    case ABSOLUTE_MAXIMUM -> perInput[i] = Math.max(perInput[i], Math.abs(value));
+                    case MEAN_ABSOLUTE -> perInput[i] += Math.abs(value);
+                    default -> perInput[i] += value * value;
+                }
+            }
+        }
+    }
+
+    /** Tokens that were seen; 0 if the layer was never run. */
+    public long rows() {
+        return rows;
+    }
+
+    /** max |x| [in]. */
+    public double[] absoluteMaximum() {
+        return collected(Statistic.ABSOLUTE_MAXIMUM).perInput.clone();
+    }
+
+    /** mean |x| [in]. */
+    public double[] meanAbsolute() {
+        double[] means = collected(Statistic.MEAN_ABSOLUTE).perInput.clone();
+        for (int i = 0; i < means.length; i++) {
+            means[i] /= rows;
+        }
+        return means;
+    }
+
+    /** Σ x² [in]. */
+    public double[] squaredNorm() {
+        return collected(Statistic.SQUARED_NORM).perInput.clone();
+    }
+
+    /** 2 Σ x xᵀ [in, in], a copy that may be changed. */
+    public Tensor hessian() {
+        Tensor hessian = collected(Statistic.HESSIAN).products.copy();
+        backend.add(hessian.copy(), hessian);
+        return hessian;
+    }
+
+    /** All inputs [n, in]. */
+    public Tensor inputs() {
+        collected(Statistic.INPUTS);
+        int columns = inputs.getFirst().columns();
+        Tensor all = Tensor.zeros(Math.toIntExact(rows), columns);
+        int offset = 0;
+        for (Tensor part : inputs) {
+            System.arraycopy(part.array(), 0, all.array(), offset, part.size());
+            offset += part.size();
+        }
+        return all;
+    }
+
+    private InputStatistics collected(Statistic wanted) {
+        if (wanted != statistic || rows == 0) {
+            throw new IllegalStateException(wanted + " was asked for, " + statistic + " of " + rows + " rows is here");
+        }
+        return this;
+    }
+
+    /** Bytes held. */
+    long bytes() {
+        long bytes = perInput == null ? 0 : 8L * perInput.length;
+        bytes += products == null ? 0 : 4L * products.size();
+        return bytes + inputs.stream().mapToLong(x -> 4L * x.size()).sum();
+    }
+}

@@ -1,0 +1,16 @@
+package parsimony.core.technique;
+
+/** Is told how far a technique has come. */
+@FunctionalInterface
+public interface Progress {
+    /** Nobody is told. */
+    Progress NONE = (what, done, total, bytes) -> {};
+
+    /**
+     * @param what what has just been finished, such as a layer's name
+     * @param done steps finished
+     * @param total steps in all
+     * @param bytes what the technique itself holds in memory at this step, beside the model: hidden states and statistics
+     */
+    void update(String what, int done, int total, long bytes);
+}

@@ -1,0 +1,29 @@
+package parsimony.core.technique;
+
+import java.util.List;
+import parsimony.core.model.Transformer;
+
+/**
+ * Something that makes a model cheaper: a transformer goes in, a changed copy comes out. Implementations are public, have a public constructor without
+ * parameters, keep no state, and are listed in {@code META-INF/services/parsimony.core.technique.Technique}.
+ *
+ * @param <O> the options, a record of numbers, booleans, strings, enums, and records that have a static {@code parse(String)}; its constructor
+ *     throws {@link IllegalArgumentException} with a sentence that names the option
+ */
+public interface Technique<O extends Record> {
+    /** The name on the command line, such as {@code rtn}: lower case, digits and hyphens. */
+    String name();
+
+    /** The paper's settings. */
+    O defaults();
+
+    /**
+     * Returns a changed copy; {@code model} itself stays as it is, down to the last bit.
+     *
+     * @throws TechniqueException if this model or this calibration text cannot be used, with a sentence for the user
+     */
+    Transformer apply(Transformer model, O options, TechniqueContext context);
+
+    /** What {@code compare} shows, as options {@code key=value,key=value}; its quick run shows only the first. */
+    List<String> showcase();
+}

@@ -1,0 +1,48 @@
+package parsimony.quantization;
+
+import java.util.List;
+import parsimony.core.technique.LayerwiseCompressor;
+import parsimony.core.technique.LinearTask;
+import parsimony.core.technique.TechniqueException;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.DenseStorage;
+import parsimony.core.tensor.TensorStorage;
+import parsimony.core.tensor.WeightStorage;
+
+/** The dense baseline: the same weights as floats of 32 or 16 bits, rounded to nearest even. */
+public final class Cast extends LayerwiseCompressor<Cast.Options> {
+    /** @param type the format of one weight */
+    public record Options(DataType type) {
+        public Options {
+            if (type == null) {
+                throw new IllegalArgumentException("type must be f32, bf16 or f16");
+            }
+        }
+    }
+
+    @Override
+    public String name() {
+        return "dense";
+    }
+
+    @Override
+    public Options defaults() {
+        return new Options(DataType.F32);
+    }
+
+    @Override
+    public List<String> showcase() {
+        return List.of("type=f32", "type=bf16", "type=f16");
+    }
+
+    @Override
+    protected WeightStorage compress(LinearTask task, Options options) {
+        for (float weight : task.weights().array()) {
+            if (!Float.isFinite(options.type.round(weight))) {
+                throw new TechniqueException(
+                        task.name() + " holds the weight " + weight + ", too large for " + options.type + "; use bf16");
+            }
+        }
+        return DenseStorage.of(options.type, new TensorStorage(task.weights()));
+    }
+}
