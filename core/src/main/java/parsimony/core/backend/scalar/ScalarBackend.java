@@ -263,8 +263,8 @@ public class ScalarBackend implements Backend {
         float[] p = parameter.array();
         float[] m = firstMoment.array();
         float[] v = secondMoment.array();
-        float correction1 = (float) (1 / (1 - Math.pow(step.beta1(), step.step())));
-        float correction2 = (float) (1 / (1 - Math.pow(step.beta2(), step.step())));
+        float correction1 = (float) (1 / (1 - Math.pow(step.beta1(), (double) step.step())));
+        float correction2 = (float) (1 / (1 - Math.pow(step.beta2(), (double) step.step())));
         for (int i = 0; i < p.length; i++) {
             float g = gradient.array()[i] * gradientScale;
             m[i] = step.beta1() * m[i] + (1 - step.beta1()) * g;
