@@ -9,13 +9,14 @@ import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * Round to nearest: each group of weights gets the evenly spaced grid that just covers it, and each weight the nearest grid point, q = scale ·
- * (clamp(round(w / scale) + zeroPoint) − zeroPoint). No calibration, one pass; the baseline that every other method must beat.
+ * Round to nearest: each group of weights gets the evenly spaced grid that just covers it, and each weight the
+ * nearest grid point, q = scale · (clamp(round(w / scale) + zeroPoint) − zeroPoint). No calibration, one pass;
+ * the baseline that every other method must beat.
  *
  * <p>The grid is that of the RTN baseline in GPTQ's code (Frantar et al., 2023); see {@link Grid} for one deviation.
  *
- * <p>Try: at {@code bits=4} whole rows are nearly free on a small model, at {@code bits=3} groups of 32 win back much of the loss, at {@code bits=2} it
- * collapses; that is where GPTQ begins.
+ * <p>Try: at {@code bits=4} whole rows are nearly free on a small model, at {@code bits=3} groups of 32 win back
+ * much of the loss, at {@code bits=2} it collapses; that is where GPTQ begins.
  */
 @Paper(
         title = "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",

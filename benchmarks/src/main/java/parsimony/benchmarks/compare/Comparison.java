@@ -10,12 +10,20 @@ import java.util.List;
  * @param text what it was measured on
  * @param machine where
  * @param seed of everything random
- * @param rows in the order in which they were measured
+ * @param rows in the order in which they were measured; the first is the dense model in 32 bits, to which all are compared
  */
 public record Comparison(
         String command, ModelRecord model, TextRecord text, MachineRecord machine, long seed, List<Measurement> rows) {
     public Comparison {
         rows = List.copyOf(rows);
+        if (rows.isEmpty()) {
+            throw new IllegalArgumentException("a comparison has at least one row, that of the dense model");
+        }
+    }
+
+    /** The dense model in 32 bits. */
+    public Measurement baseline() {
+        return rows.getFirst();
     }
 
     /** @param sha256 of all weights as they were read */

@@ -5,7 +5,7 @@ package parsimony.benchmarks.compare;
  *
  * @param technique the specification, such as {@code rtn:bits=4,group=32}
  * @param name the technique's name, by which rows form a series
- * @param title the paper's title
+ * @param title the paper's title; empty if there is none
  * @param bitsPerWeight of the matrices that techniques apply to, all metadata counted
  * @param modelBitsPerWeight of the whole model, embeddings and all
  * @param diskBytes of the model as a file
@@ -40,7 +40,12 @@ public record Measurement(
      * @param divergence Kullback–Leibler divergence from the dense model, nats a token
      * @param agreement part of the tokens at which both models think the same token the likeliest
      */
-    public record Quality(double bitsPerByte, double change, double perplexity, double divergence, double agreement) {}
+    public record Quality(double bitsPerByte, double change, double perplexity, double divergence, double agreement) {
+        /** {@link #change} as a part of the dense model's bits per byte. */
+        public double relativeChange() {
+            return change / (bitsPerByte - change);
+        }
+    }
 
     /**
      * @param heap bytes on the Java heap

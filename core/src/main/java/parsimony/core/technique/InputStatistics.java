@@ -6,7 +6,10 @@ import parsimony.core.backend.Backend;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
 
-/** What calibration saw of a layer's inputs. Whoever asks for a {@link Statistic} that was not collected gets an exception. */
+/**
+ * What calibration saw of a layer's inputs. Whoever asks for a {@link Statistic} that was not collected gets an
+ * exception.
+ */
 public final class InputStatistics {
     private final Statistic statistic;
     private final Backend backend;

@@ -1,8 +1,8 @@
 package parsimony.core.technique;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import parsimony.core.autograd.Ops;
@@ -15,9 +15,10 @@ import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * Compression after training, one weight matrix at a time. A subclass says which {@link Statistic} of a layer's inputs it needs and turns one matrix
- * into its compressed form; this class walks the blocks in order, runs the calibration texts through them, each block on what the compressed ones before it
- * give, and puts the results in place. Embedding and output matrix stay as they are.
+ * Compression after training, one weight matrix at a time. A subclass says which {@link Statistic} of a layer's
+ * inputs it needs and turns one matrix into its compressed form; this class walks the blocks in order, runs the
+ * calibration texts through them, each block on what the compressed ones before it give, and puts the results in
+ * place. Embedding and output matrix stay as they are.
  *
  * @param <O> the technique's options
  */
@@ -119,10 +120,10 @@ public abstract class LayerwiseCompressor<O extends Record> implements Technique
         /** Runs all texts through a block while its matrices note what they receive. */
         private Map<Linear, InputStatistics> collect(
                 Block block, int index, List<ForwardContext> texts, List<Tensor> hidden) {
-            Map<Linear, InputStatistics> statistics = new IdentityHashMap<>();
-            Map<Linear, InputTransform> transforms = new IdentityHashMap<>();
+            Map<Linear, InputStatistics> statistics = new HashMap<>();
+            Map<Linear, InputTransform> transforms = new HashMap<>();
             // Matrices that read the same tensor, such as q, k and v, share one statistic.
-            Map<Tensor, InputStatistics> seen = new IdentityHashMap<>();
+            Map<Tensor, InputStatistics> seen = new HashMap<>();
             try {
                 for (Linear linear : block.linears()) {
                     InputTransform transform = linear.transform();

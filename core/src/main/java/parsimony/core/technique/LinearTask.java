@@ -11,7 +11,8 @@ import parsimony.core.tensor.WeightStorage;
  *
  * @param name the layer's name in a checkpoint
  * @param weights [out, in], a copy that may be changed
- * @param zeros positions {@code row · columns + column} that an earlier technique pruned and that must stay zero; null if there are none
+ * @param zeros positions {@code row · columns + column} that an earlier technique pruned and that must stay zero;
+ *     null if there are none
  * @param statistics what calibration saw of the layer's inputs
  * @param seed of this layer's random choices
  * @param scaleType how scales are to be kept

@@ -1,5 +1,6 @@
 package parsimony.core.technique;
 
+import java.lang.invoke.MethodType;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -12,9 +13,10 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * Records of options as text, {@code bits=3,group=16}: what the command line, the benchmarks and the tests all read and write. Options that are left out
- * keep their defaults. Values are numbers ({@code inf} among the fractions), {@code true} and {@code false}, an enum's constants in lower case, text, whatever a
- * record's static {@code parse(String)} reads, and {@code none} for null.
+ * Records of options as text, {@code bits=3,group=16}: what the command line, the benchmarks and the tests all
+ * read and write. Options that are left out keep their defaults. Values are numbers ({@code inf} among the
+ * fractions), {@code true} and {@code false}, an enum's constants in lower case, text, whatever a record's static
+ * {@code parse(String)} reads, and {@code none} for null.
  */
 public final class OptionSyntax {
     private static final String NONE = "none";
@@ -84,23 +86,29 @@ public final class OptionSyntax {
                 .collect(Collectors.joining(","));
     }
 
-    /** {@code defaults} with the values of those of {@code source}'s options that it has too, by name and type. */
+    /**
+     * {@code defaults} with the values of those of {@code source}'s options that it has too, by name and kind;
+     * null is no value.
+     */
     static <O extends Record> O shared(String owner, Record source, O defaults) {
         Map<String, Object> values = values(defaults);
         Map<String, Object> given = values(source);
-        for (RecordComponent component : source.getClass().getRecordComponents()) {
-            String name = component.getName();
-            boolean same = Arrays.stream(defaults.getClass().getRecordComponents())
-                    .anyMatch(other -> other.getName().equals(name) && other.getType() == component.getType());
-            if (same) {
-                values.put(name, given.get(name));
+        for (RecordComponent component : defaults.getClass().getRecordComponents()) {
+            Object value = given.get(component.getName());
+            if (value != null
+                    && MethodType.methodType(component.getType())
+                            .wrap()
+                            .returnType()
+                            .isInstance(value)) {
+                values.put(component.getName(), value);
             }
         }
         return build(owner, defaults, values);
     }
 
+    /** Whether there is an option of this name that has a value. */
     static boolean has(Record options, String name) {
-        return values(options).containsKey(name);
+        return values(options).get(name) != null;
     }
 
     private static Map<String, Object> values(Record options) {

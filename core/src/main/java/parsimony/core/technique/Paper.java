@@ -6,7 +6,10 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** The paper that a class follows: its number in the survey's list, or title, venue, year and link if the list does not have it. */
+/**
+ * The paper that a class follows: its number in the survey's list, or title, venue, year and link if the list
+ * does not have it.
+ */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.TYPE)

@@ -10,7 +10,8 @@ public interface Progress {
      * @param what what has just been finished, such as a layer's name
      * @param done steps finished
      * @param total steps in all
-     * @param bytes what the technique itself holds in memory at this step, beside the model: hidden states and statistics
+     * @param bytes what the technique itself holds in memory at this step, beside the model: hidden states and
+     *     statistics
      */
     void update(String what, int done, int total, long bytes);
 }

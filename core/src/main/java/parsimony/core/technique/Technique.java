@@ -4,11 +4,12 @@ import java.util.List;
 import parsimony.core.model.Transformer;
 
 /**
- * Something that makes a model cheaper: a transformer goes in, a changed copy comes out. Implementations are public, have a public constructor without
- * parameters, keep no state, and are listed in {@code META-INF/services/parsimony.core.technique.Technique}.
+ * Something that makes a model cheaper: a transformer goes in, a changed copy comes out. Implementations are
+ * public, have a public constructor without parameters, keep no state, and are listed in {@code
+ * META-INF/services/parsimony.core.technique.Technique}.
  *
- * @param <O> the options, a record of numbers, booleans, strings, enums, and records that have a static {@code parse(String)}; its constructor
- *     throws {@link IllegalArgumentException} with a sentence that names the option
+ * @param <O> the options, a record of numbers, booleans, strings, enums, and records that have a static {@code
+ *     parse(String)}; its constructor throws {@link IllegalArgumentException} with a sentence that names the option
  */
 public interface Technique<O extends Record> {
     /** The name on the command line, such as {@code rtn}: lower case, digits and hyphens. */

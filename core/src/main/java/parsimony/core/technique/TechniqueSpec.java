@@ -9,8 +9,9 @@ import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * One or more techniques with their options, applied from left to right: {@code sparsegpt:pattern=2:4+gptq:bits=4}. A name ends at its first colon; a
- * {@code +} starts the next technique where a letter follows.
+ * One or more techniques with their options, applied from left to right: {@code
+ * sparsegpt:pattern=2:4+gptq:bits=4}. A name ends at its first colon; a {@code +} starts the next technique where
+ * a letter follows.
  */
 public record TechniqueSpec(List<Step<?>> steps) {
     public TechniqueSpec {
@@ -52,6 +53,9 @@ public record TechniqueSpec(List<Step<?>> steps) {
         for (String step : text.split("\\+(?=\\s*[A-Za-z]|$)", -1)) {
             int colon = step.indexOf(':');
             String name = (colon < 0 ? step : step.substring(0, colon)).strip();
+            if (name.isEmpty()) {
+                throw new OptionException("'" + text + "' lacks the name of a technique: write name:option=value");
+            }
             steps.add(step(Techniques.named(name, known), colon < 0 ? "" : step.substring(colon + 1)));
         }
         return new TechniqueSpec(steps);
@@ -93,7 +97,10 @@ public record TechniqueSpec(List<Step<?>> steps) {
         return result;
     }
 
-    /** Round to nearest with the bits, groups and whatever else the last step shares with it, if that step has bits at all. */
+    /**
+     * Round to nearest with the bits, groups and whatever else the last step shares with it, if that step has
+     * bits at all.
+     */
     public Optional<TechniqueSpec> roundToNearest() {
         Step<?> last = steps.getLast();
         return OptionSyntax.has(last.options(), "bits")

@@ -1,8 +1,9 @@
 package parsimony.core.tensor;
 
 /**
- * Weights kept as small integers in groups of neighbouring inputs, each group with one scale and one offset: w = scale · code + offset. Whatever the
- * packing in memory or in a file, a kernel that reads this interface multiplies by all of them.
+ * Weights kept as small integers in groups of neighbouring inputs, each group with one scale and one offset: w =
+ * scale · code + offset. Whatever the packing in memory or in a file, a kernel that reads this interface
+ * multiplies by all of them.
  */
 public interface AffineGroups extends WeightStorage {
     /** Bits of one code, 2 to 8. */
@@ -22,6 +23,9 @@ public interface AffineGroups extends WeightStorage {
     /** What a code of this group is multiplied by. */
     float scale(int row, int group);
 
-    /** What is added after that: −scale · zeroPoint where the grid has a zero point, the minimum where it stores one. */
+    /**
+     * What is added after that: −scale · zeroPoint where the grid has a zero point, the minimum where it stores
+     * one.
+     */
     float offset(int row, int group);
 }

@@ -1,11 +1,12 @@
 package parsimony.core.tensor;
 
 /**
- * Evenly spaced numbers that contain zero: x ≈ scale · (code − zeroPoint), code from 0 to 2^bits − 1 (Jacob et al., 2018, Eq. 1), fitted to a
- * group of weights as GPTQ's quantizer does it (Frantar et al., 2023).
+ * Evenly spaced numbers that contain zero: x ≈ scale · (code − zeroPoint), code from 0 to 2^bits − 1 (Jacob et
+ * al., 2018, Eq. 1), fitted to a group of weights as GPTQ's quantizer does it (Frantar et al., 2023).
  *
- * <p>One deviation: GPTQ's symmetric grid spans both sides only if the group holds a negative weight, and clips the larger half of a
- * group that holds none. Ours always spans both sides; groups without negative weights are rare in dense matrices and common in pruned ones.
+ * <p>One deviation: GPTQ's symmetric grid spans both sides only if the group holds a negative weight, and clips
+ * the larger half of a group that holds none. Ours always spans both sides; groups without negative weights are
+ * rare in dense matrices and common in pruned ones.
  *
  * @param bits 2 to 8
  * @param scale distance of two neighbours, positive and finite
@@ -16,7 +17,8 @@ public record Grid(int bits, float scale, int zeroPoint) {
      * The grid that just covers {@code count} weights from {@code offset} on and zero. A group of zeros gets [−1, 1].
      *
      * @param symmetric whether 0 stands in the middle, at code 2^(bits − 1), so that no zero point need be stored
-     * @param scaleType the format in which the scale will be kept: codes must be found with the scale that is left after rounding
+     * @param scaleType the format in which the scale will be kept: codes must be found with the scale that is
+     *     left after rounding
      */
     public static Grid fit(float[] weights, int offset, int count, int bits, boolean symmetric, DataType scaleType) {
         float minimum = 0;

@@ -95,7 +95,10 @@ public record GridStorage(
             return column / groupSize;
         }
 
-        /** Sets the scale and zero point of a group; the scale must be one that {@code scaleType} holds without rounding. */
+        /**
+         * Sets the scale and zero point of a group; the scale must be one that {@code scaleType} holds without
+         * rounding.
+         */
         public void setGrid(int row, int group, Grid grid) {
             if (scaleType.round(grid.scale()) != grid.scale()) {
                 throw new IllegalArgumentException("scale " + grid.scale() + " is not a number of " + scaleType);
@@ -181,8 +184,10 @@ public record GridStorage(
     public void decodeRow(int row, float[] target, int offset) {
         byte[] rowCodes = new byte[columns];
         readCodes(row, rowCodes, 0);
+        float[] rowScales = new float[groups()];
+        scaleType.read(scales, (long) row * groups() * scaleType.bytes(), groups(), rowScales, 0);
         for (int group = 0; group < groups(); group++) {
-            float scale = scale(row, group);
+            float scale = rowScales[group];
             int zeroPoint = zeroPoint(row, group);
             int end = Math.min(columns, (group + 1) * groupSize);
             for (int i = group * groupSize; i < end; i++) {

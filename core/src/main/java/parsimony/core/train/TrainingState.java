@@ -1,25 +1,20 @@
 package parsimony.core.train;
 
-import java.io.EOFException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import parsimony.core.io.ModelFormatException;
+import parsimony.core.io.SafeTensors;
+import parsimony.core.io.StoredTensor;
+import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.Tensor;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
+import parsimony.core.tensor.TensorStorage;
+import parsimony.core.tensor.WeightStorage;
 
 /** The parameters in training with AdamW's two moments and the number of steps done: what a checkpoint holds. */
 final class TrainingState {
-    private static final JsonMapper JSON = JsonMapper.shared();
+    private static final String STEP = "step";
 
     private final Map<String, Tensor> parameters;
     private final Map<String, Tensor> firstMoments = new LinkedHashMap<>();
@@ -61,71 +56,40 @@ final class TrainingState {
         return tensors;
     }
 
+    /** Writes a safetensors file, all or nothing. */
     void save(Path file) throws IOException {
-        ObjectNode header = JSON.createObjectNode();
-        header.putObject("__metadata__").put("step", Integer.toString(step));
-        long offset = 0;
-        for (Map.Entry<String, Tensor> entry : tensors().entrySet()) {
-            ObjectNode node = header.putObject(entry.getKey());
-            node.put("dtype", "F32");
-            var shape = node.putArray("shape");
-            for (int dimension : entry.getValue().shape()) {
-                shape.add(dimension);
+        Map<String, WeightStorage> matrices = new LinkedHashMap<>();
+        Map<String, Tensor> vectors = new LinkedHashMap<>();
+        tensors().forEach((name, tensor) -> {
+            if (tensor.rank() == 2) {
+                matrices.put(name, new TensorStorage(tensor));
+            } else {
+                vectors.put(name, tensor);
             }
-            long end = offset + 4L * entry.getValue().size();
-            node.putArray("data_offsets").add(offset).add(end);
-            offset = end;
-        }
-        StringBuilder text = new StringBuilder(JSON.writeValueAsString(header));
-        while (text.length() % 8 != 0) {
-            text.append(' ');
-        }
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        try (FileChannel channel = FileChannel.open(
-                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
-            ByteBuffer start = ByteBuffer.allocate(8 + bytes.length).order(ByteOrder.LITTLE_ENDIAN);
-            write(channel, start.putLong(bytes.length).put(bytes).flip());
-            for (Tensor tensor : tensors().values()) {
-                ByteBuffer buffer = ByteBuffer.allocate(4 * tensor.size()).order(ByteOrder.LITTLE_ENDIAN);
-                buffer.asFloatBuffer().put(tensor.array());
-                write(channel, buffer);
-            }
-            channel.force(true);
-        }
-        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        });
+        SafeTensors.write(file, DataType.F32, matrices, vectors, Map.of(STEP, Integer.toString(step)));
     }
 
+    /** @throws ModelFormatException if the file is no checkpoint of these parameters */
     void load(Path file) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            ByteBuffer length = read(channel, 0, 8);
-            int headerLength = (int) length.getLong();
-            JsonNode header = JSON.readTree(read(channel, 8, headerLength).array());
-            for (Map.Entry<String, Tensor> entry : tensors().entrySet()) {
-                JsonNode offsets = header.get(entry.getKey()).get("data_offsets");
-                ByteBuffer data = read(
-                        channel,
-                        8L + headerLength + offsets.get(0).asLong(),
-                        4 * entry.getValue().size());
-                data.asFloatBuffer().get(entry.getValue().array());
+        SafeTensors checkpoint = SafeTensors.open(file);
+        for (Map.Entry<String, Tensor> entry : tensors().entrySet()) {
+            StoredTensor stored = checkpoint.tensor(entry.getKey());
+            Tensor tensor = entry.getValue();
+            Tensor values = tensor.rank() == 2 ? stored.matrix().decode() : stored.vector();
+            if (values.size() != tensor.size() || values.columns() != tensor.columns()) {
+                throw new ModelFormatException(
+                        file,
+                        -1,
+                        entry.getKey() + " is " + values + ", but this training has " + tensor
+                                + ": train into another folder, or with the options that the checkpoint was made with");
             }
-            step = Integer.parseInt(header.get("__metadata__").get("step").asString());
+            System.arraycopy(values.array(), 0, tensor.array(), 0, tensor.size());
         }
-    }
-
-    private static void write(FileChannel channel, ByteBuffer buffer) throws IOException {
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
+        String done = checkpoint.metadata().getOrDefault(STEP, "");
+        if (!done.matches("\\d{1,9}")) {
+            throw new ModelFormatException(file, -1, "its metadata does not say at which step it was written");
         }
-    }
-
-    private static ByteBuffer read(FileChannel channel, long position, int bytes) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        while (buffer.hasRemaining()) {
-            if (channel.read(buffer, position + buffer.position()) < 0) {
-                throw new EOFException("the checkpoint ends early");
-            }
-        }
-        return buffer.flip();
+        step = Integer.parseInt(done);
     }
 }

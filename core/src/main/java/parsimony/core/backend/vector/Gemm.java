@@ -289,7 +289,7 @@ public final class Gemm {
     }
 
     /** Where part {@code index} of {@code parts} nearly equal parts of {@code total} begins. */
-    private static int share(int total, int index, int parts) {
+    static int share(int total, int index, int parts) {
         return (int) ((long) total * index / parts);
     }
 }

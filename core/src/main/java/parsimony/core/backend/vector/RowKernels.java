@@ -3,6 +3,7 @@ package parsimony.core.backend.vector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -12,6 +13,11 @@ import jdk.incubator.vector.VectorSpecies;
 final class RowKernels {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
+
+    private static final VectorShuffle<Float> BY_EIGHT = VectorShuffle.iota(SPECIES, 8, 1, true);
+    private static final VectorShuffle<Float> BY_FOUR = VectorShuffle.iota(SPECIES, 4, 1, true);
+    private static final VectorShuffle<Float> BY_TWO = VectorShuffle.iota(SPECIES, 2, 1, true);
+    private static final VectorShuffle<Float> BY_ONE = VectorShuffle.iota(SPECIES, 1, 1, true);
 
     private static final float LOG2_E = 1.442695041f;
     private static final float LN2_HIGH = 0.693359375f;
@@ -53,6 +59,27 @@ final class RowKernels {
         return (float) (1 / (1 + Math.exp(-x)));
     }
 
+    /**
+     * The sum of all lanes, halves added to each other. {@code reduceLanes} may change its order when the method is compiled, and with it the last
+     * bits of a training run.
+     */
+    private static float sum(FloatVector x) {
+        FloatVector sums = x;
+        if (LANES > 8) {
+            sums = sums.add(sums.rearrange(BY_EIGHT));
+        }
+        if (LANES > 4) {
+            sums = sums.add(sums.rearrange(BY_FOUR));
+        }
+        if (LANES > 2) {
+            sums = sums.add(sums.rearrange(BY_TWO));
+        }
+        if (LANES > 1) {
+            sums = sums.add(sums.rearrange(BY_ONE));
+        }
+        return sums.lane(0);
+    }
+
     /** y[i] += factor · x[i]. */
     static void addScaled(float factor, float[] x, int xStart, float[] y, int yStart, int count) {
         FloatVector factors = FloatVector.broadcast(SPECIES, factor);
@@ -76,7 +103,7 @@ final class RowKernels {
             b = FloatVector.fromArray(SPECIES, x, xStart + i + LANES)
                     .fma(FloatVector.fromArray(SPECIES, y, yStart + i + LANES), b);
         }
-        float sum = a.add(b).reduceLanes(VectorOperators.ADD);
+        float sum = sum(a.add(b));
         for (; i < count; i++) {
             sum += x[xStart + i] * y[yStart + i];
         }
@@ -110,7 +137,7 @@ final class RowKernels {
                     .mul(FloatVector.fromArray(SPECIES, weight, i))
                     .fma(FloatVector.fromArray(SPECIES, x, start + i), sums);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = sum(sums);
         for (; i < count; i++) {
             sum += dy[start + i] * weight[i] * x[start + i];
         }
@@ -227,7 +254,7 @@ final class RowKernels {
             e.intoArray(x, start + i);
             sums = sums.add(e);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = sum(sums);
         for (; i < count; i++) {
             x[start + i] = (float) Math.exp(x[start + i] - shift);
             sum += x[start + i];
@@ -242,7 +269,7 @@ final class RowKernels {
         for (; i <= count - LANES; i += LANES) {
             sums = sums.add(exp(FloatVector.fromArray(SPECIES, x, start + i).sub(shift)));
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = sum(sums);
         for (; i < count; i++) {
             sum += (float) Math.exp(x[start + i] - shift);
         }

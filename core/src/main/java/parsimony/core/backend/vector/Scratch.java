@@ -7,6 +7,9 @@ final class Scratch {
     /** A tile of C that sticks out of the matrix. */
     final float[] tile = new float[MicroKernel.HEIGHT * MicroKernel.WIDTH];
 
+    /** Sixteen vectors of partial sums. */
+    final float[] sums = new float[16 * FloatFormat.SPECIES.length()];
+
     private float[] left = {};
     private float[] right = {};
     private float[] rows = {};

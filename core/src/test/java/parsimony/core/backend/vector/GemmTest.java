@@ -35,7 +35,21 @@ class GemmTest {
     }
 
     /** A matrix somewhere within a larger array that is otherwise filled with a value that no product gives. */
-    private record Matrix(int rows, int columns, float[] array, int offset, int ld) {
+    private static final class Matrix {
+        final int rows;
+        final int columns;
+        final float[] array;
+        final int offset;
+        final int ld;
+
+        Matrix(int rows, int columns, float[] array, int offset, int ld) {
+            this.rows = rows;
+            this.columns = columns;
+            this.array = array;
+            this.offset = offset;
+            this.ld = ld;
+        }
+
         static Matrix random(int rows, int columns, Random random) {
             int ld = columns + random.nextInt(4);
             int offset = random.nextInt(5);

@@ -1,0 +1,152 @@
+package parsimony.benchmarks.jmh;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import parsimony.core.backend.Parallel;
+import parsimony.core.backend.vector.FloatFormat;
+import parsimony.core.backend.vector.Matvec;
+
+/**
+ * Matrix × vector against the speed at which the same memory can be read at all. The counter {@code gigabytes} is GB/s of
+ * weights: {@link #multiply} is as fast as can be when it comes near {@link #read}. A matrix that fits the last cache is
+ * read faster than memory allows.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {"--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
+public class MatvecBenchmark {
+    private static final int TASKS_PER_THREAD = 8;
+
+    /** Outputs and inputs of the layer. */
+    @Param({"32768x4096", "4096x256", "768x256"})
+    public String shape;
+
+    /** How the weights are stored. */
+    @Param
+    public FloatFormat format;
+
+    /** Vectors that are multiplied at once. */
+    @Param({"1", "8"})
+    public int batch;
+
+    /** How many threads read. */
+    @Param("2")
+    public int threads;
+
+    private int out;
+    private int in;
+    private MemorySegment weights;
+    private long[] sameSize;
+    private float[] x;
+    private float[] y;
+    private Parallel parallel;
+    private Matvec matvec;
+
+    /** Counts bytes, which JMH divides by the time. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class Work {
+        /** 10⁹ bytes of weights. */
+        public double gigabytes;
+
+        /** Starts an iteration. */
+        @Setup(Level.Iteration)
+        public void reset() {
+            gigabytes = 0;
+        }
+    }
+
+    /** Fills the weights with numbers that are normal in every format. */
+    @Setup
+    public void prepare() {
+        String[] sizes = shape.split("x", -1);
+        out = Integer.parseInt(sizes[0]);
+        in = Integer.parseInt(sizes[1]);
+        weights = Arena.ofAuto().allocate((long) out * in * format.bytes(), 64);
+        Random random = new Random(1);
+        for (long i = 0; i < (long) out * in; i++) {
+            float value = random.nextFloat(0.5f, 1);
+            switch (format) {
+                case F32 -> weights.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+                case BF16 ->
+                    weights.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(value) >>> 16));
+                case F16 -> weights.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(value));
+            }
+        }
+        sameSize = new long[(int) (weights.byteSize() / Long.BYTES)];
+        x = new float[batch * in];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = random.nextFloat(-1, 1);
+        }
+        y = new float[batch * out];
+        parallel = new Parallel(threads);
+        matvec = new Matvec(parallel);
+    }
+
+    /** Ends the threads. */
+    @TearDown
+    public void close() {
+        parallel.close();
+    }
+
+    /** Multiplies; gives Y `[batch, out]`. */
+    @Benchmark
+    public float[] multiply(Work work) {
+        matvec.multiply(format, weights, out, in, batch, x, 0, in, y, 0, out);
+        work.gigabytes += 1e-9 * weights.byteSize();
+        return y;
+    }
+
+    /** Adds up as much memory, on as many threads. */
+    @Benchmark
+    public long[] read(Work work) {
+        int tasks = threads * TASKS_PER_THREAD;
+        long[] sums = new long[tasks];
+        parallel.run(tasks, task -> sums[task] = sum(task, tasks));
+        work.gigabytes += 1e-9 * weights.byteSize();
+        return sums;
+    }
+
+    private long sum(int task, int tasks) {
+        int from = (int) ((long) sameSize.length * task / tasks);
+        int to = (int) ((long) sameSize.length * (task + 1) / tasks);
+        long sum = 0;
+        for (int i = from; i < to; i++) {
+            sum += sameSize[i];
+        }
+        return sum;
+    }
+
+    /** Runs this benchmark. */
+    public static void main(String[] arguments) throws RunnerException {
+        new Runner(new OptionsBuilder()
+                        .include(MatvecBenchmark.class.getSimpleName())
+                        .build())
+                .run();
+    }
+}

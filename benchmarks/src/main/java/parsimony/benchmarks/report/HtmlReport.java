@@ -1,0 +1,240 @@
+package parsimony.benchmarks.report;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import parsimony.benchmarks.compare.Comparison;
+import parsimony.benchmarks.compare.Comparison.MachineRecord;
+import parsimony.benchmarks.compare.Measurement;
+
+/**
+ * A {@link Comparison} as one HTML page that needs nothing else: style, script, chart library and record are inside it, and its content
+ * policy forbids it the network. Words and table are written here, so that they are there without JavaScript too; the script sorts, filters,
+ * and draws the record's plots.
+ */
+public final class HtmlReport {
+    private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
+
+    private HtmlReport() {}
+
+    /**
+     * Writes the page whole or not at all; its folder is made if there is none.
+     *
+     * @throws IOException if the disk does not take it
+     */
+    public static void write(Comparison comparison, Path file) throws IOException {
+        Finding finding = Finding.of(comparison);
+        MachineRecord machine = comparison.machine();
+        Map<String, String> parts = Map.ofEntries(
+                Map.entry("headline", escaped(finding.headline())),
+                Map.entry("sentence", sentence(finding, comparison)),
+                Map.entry("facts", facts(comparison)),
+                Map.entry("head", head()),
+                Map.entry("rows", rows(comparison)),
+                Map.entry("techniques", techniques(comparison.rows())),
+                Map.entry("protocol", escaped(comparison.text().protocol())),
+                Map.entry("machine", machine(machine)),
+                Map.entry("hashes", hashes(comparison)),
+                Map.entry("command", escaped(comparison.command())),
+                Map.entry("seed", Long.toString(comparison.seed())),
+                Map.entry("time", escaped(machine.time())),
+                Map.entry("style", resource("report.css")),
+                Map.entry("script", resource("report.js")),
+                Map.entry("charts", chartLibrary()),
+                Map.entry("record", scriptSafe(ResultFile.json(comparison))));
+        // One pass over the template, so that what was put in is never searched for placeholders.
+        String page = PLACEHOLDER.matcher(resource("report.html")).replaceAll(match -> {
+            String part = parts.get(match.group(1));
+            if (part == null) {
+                throw new IllegalStateException("report.html asks for " + match.group());
+            }
+            return Matcher.quoteReplacement(part);
+        });
+        ResultFile.replace(file, page);
+    }
+
+    /** The finding's sentence with the technique that it names set as code. */
+    private static String sentence(Finding finding, Comparison comparison) {
+        String sentence = escaped(finding.sentence());
+        return comparison.rows().stream()
+                .map(row -> escaped(row.technique()))
+                .filter(technique -> sentence.contains(" " + technique))
+                .max((a, b) -> Integer.compare(a.length(), b.length()))
+                .map(technique -> sentence.replace(technique, "<code>" + technique + "</code>"))
+                .orElse(sentence);
+    }
+
+    private static String facts(Comparison comparison) {
+        MachineRecord machine = comparison.machine();
+        return fact(
+                        "Model",
+                        comparison.model().name(),
+                        Figures.count(comparison.model().parameters()) + " parameters")
+                + fact(
+                        "Held-out text",
+                        comparison.text().name(),
+                        "%s, %s tokens"
+                                .formatted(
+                                        Figures.bytes(comparison.text().bytes()),
+                                        Figures.count(comparison.text().tokens())))
+                + fact(
+                        "Machine",
+                        machine.processor(),
+                        machine.threads() + " threads, " + machine.backend() + " backend")
+                + fact(
+                        "Measured",
+                        machine.time().replace('T', ' '),
+                        comparison.rows().size() + " models, one run");
+    }
+
+    private static String fact(String name, String value, String detail) {
+        return "<div><dt>%s</dt><dd>%s<span>%s</span></dd></div>\n"
+                .formatted(escaped(name), escaped(value), escaped(detail));
+    }
+
+    private static String head() {
+        StringBuilder html = new StringBuilder(heading("technique", "Technique", "and its options", false, "text"));
+        for (Column column : Column.values()) {
+            html.append(heading(
+                    column.name().toLowerCase(Locale.ROOT),
+                    column.label,
+                    column.explanation,
+                    column.moreIsBetter,
+                    "number"));
+        }
+        return html.toString();
+    }
+
+    private static String heading(String key, String label, String explanation, boolean moreFirst, String kind) {
+        return """
+                <th scope="col" data-key="%s" data-first="%s" class="%s"><button type="button" title="%s">%s</button></th>
+                """.formatted(key, moreFirst ? "descending" : "ascending", kind, escaped(explanation), escaped(label));
+    }
+
+    private static String rows(Comparison comparison) {
+        StringBuilder html = new StringBuilder();
+        for (int index = 0; index < comparison.rows().size(); index++) {
+            Measurement row = comparison.rows().get(index);
+            html.append("<tr data-row=\"%d\"%s data-search=\"%s\">"
+                    .formatted(
+                            index, index == 0 ? " class=\"dense\"" : "", escaped(row.technique() + " " + row.title())));
+            html.append("<th scope=\"row\" data-value=\"%s\">%s<span>%s</span></th>"
+                    .formatted(escaped(row.technique()), escaped(row.name()), escaped(options(row))));
+            for (Column column : Column.values()) {
+                double value = column.value(row);
+                String tint = column == Column.CHANGE ? " class=\"%s\"".formatted(tint(value)) : "";
+                html.append("<td data-value=\"%s\"%s>%s<span>%s</span></td>"
+                        .formatted(
+                                Double.isFinite(value) ? Double.toString(value) : "",
+                                tint,
+                                escaped(column.text(row)),
+                                escaped(column.detail(row, comparison.baseline()))));
+            }
+            html.append("</tr>\n");
+        }
+        return html.toString();
+    }
+
+    /** The specification without the name that the row already bears. */
+    private static String options(Measurement row) {
+        String prefix = row.name() + ":";
+        return row.technique().startsWith(prefix) ? row.technique().substring(prefix.length()) : row.technique();
+    }
+
+    private static String tint(double change) {
+        if (!(change < 0.5)) {
+            return "collapsed";
+        }
+        if (change > 0.05) {
+            return "worse";
+        }
+        if (change > 0.01) {
+            return "slightly-worse";
+        }
+        return change < -0.001 ? "better" : "same";
+    }
+
+    private static String techniques(List<Measurement> rows) {
+        Map<String, List<Measurement>> byName = rows.stream()
+                .collect(Collectors.groupingBy(Measurement::name, LinkedHashMap::new, Collectors.toList()));
+        StringBuilder html = new StringBuilder();
+        byName.forEach((name, ofName) -> html.append("<div><dt>%s</dt><dd><cite>%s</cite><span>%s</span></dd></div>\n"
+                .formatted(
+                        escaped(name),
+                        escaped(ofName.getFirst().title()),
+                        ofName.stream()
+                                .map(row -> "<code>" + escaped(options(row)) + "</code>")
+                                .collect(Collectors.joining(" ")))));
+        return html.toString();
+    }
+
+    private static String machine(MachineRecord machine) {
+        return term("Processor", machine.processor() + ", " + machine.cores() + " cores")
+                + term("Memory", Figures.bytes(machine.memoryBytes()))
+                + term("Threads", Integer.toString(machine.threads()))
+                + term("Backend", machine.backend())
+                + term("Java", machine.jdk())
+                + term("System", machine.system())
+                + term("Commit", machine.commit());
+    }
+
+    private static String hashes(Comparison comparison) {
+        return term("Weights, SHA-256", comparison.model().sha256())
+                + term("Text, SHA-256", comparison.text().sha256());
+    }
+
+    private static String term(String name, String value) {
+        return "<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(escaped(name), escaped(value));
+    }
+
+    /** The part of Apache ECharts that has scatter and line plots, behind the notices that its licence asks to be passed on. */
+    private static String chartLibrary() throws IOException {
+        Properties artifact = new Properties();
+        try (InputStream stream = open("/META-INF/maven/org.webjars.npm/echarts/pom.properties")) {
+            artifact.load(stream);
+        }
+        String folder = "/META-INF/resources/webjars/echarts/" + artifact.getProperty("version") + "/";
+        String library = resource(folder + "dist/echarts.common.min.js");
+        if (library.contains("</script") || library.contains("<!--")) {
+            throw new IllegalStateException("the chart library cannot be put inside a page");
+        }
+        return "/*\n%s\n%s*/\n%s"
+                .formatted(resource(folder + "NOTICE"), resource(folder + "licenses/LICENSE-d3"), library);
+    }
+
+    private static String resource(String name) throws IOException {
+        try (InputStream stream = open(name)) {
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    private static InputStream open(String name) {
+        InputStream stream = HtmlReport.class.getResourceAsStream(name);
+        if (stream == null) {
+            throw new IllegalStateException("the class path lacks " + name);
+        }
+        return stream;
+    }
+
+    private static String escaped(String text) {
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;")
+                .replace("'", "&#39;");
+    }
+
+    /** JSON in which nothing can end the script element it stands in. */
+    private static String scriptSafe(String json) {
+        return json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026");
+    }
+}

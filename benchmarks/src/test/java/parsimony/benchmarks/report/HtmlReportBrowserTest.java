@@ -1,0 +1,193 @@
+package parsimony.benchmarks.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import parsimony.benchmarks.compare.Comparison;
+import parsimony.benchmarks.compare.Measurement;
+import tools.jackson.databind.JsonNode;
+
+/** Uses the page as a reader does, in a real browser, where one is installed. Leaves pictures in {@code target/report}. */
+class HtmlReportBrowserTest {
+    private static final Comparison COMPARISON = SampleComparison.comparison();
+    private static final Path PICTURES = Path.of("target/report");
+    private static Path folder;
+    private static Path page;
+    private static Chromium browser;
+
+    @BeforeAll
+    static void start() throws IOException, InterruptedException {
+        Optional<Path> executable = Chromium.find();
+        assumeTrue(executable.isPresent(), "no Chromium on the PATH");
+        // Not a @TempDir: the browser may still be writing to its profile when it has been told to stop.
+        folder = Files.createTempDirectory("parsimony-report");
+        page = PICTURES.resolve("sample.html").toAbsolutePath();
+        HtmlReport.write(COMPARISON, page);
+        browser = new Chromium(executable.get(), folder);
+    }
+
+    @AfterAll
+    static void stop() throws InterruptedException {
+        if (browser != null) {
+            browser.close();
+        }
+    }
+
+    @BeforeEach
+    void open() throws InterruptedException {
+        browser.view(1280, 900, false);
+        assertThat(browser.open(page)).containsExactly(page.toUri().toString());
+    }
+
+    @Test
+    void sortsByAColumnBothWays() throws InterruptedException {
+        browser.click("th[data-key=disk] button");
+        assertThat(techniques()).isEqualTo(sorted(Comparator.comparingLong(Measurement::diskBytes)));
+        browser.click("th[data-key=decode] button");
+        assertThat(techniques())
+                .startsWith("rtn:bits=2")
+                .isEqualTo(sortedAfter(
+                        Comparator.comparingLong(Measurement::diskBytes),
+                        Comparator.comparingDouble(Measurement::decodeRatio).reversed()));
+        assertThat(text("document.querySelector('th[data-key=decode]').ariaSort"))
+                .isEqualTo("descending");
+        browser.click("th[data-key=decode] button");
+        assertThat(techniques()).endsWith("rtn:bits=2");
+        assertThat(browser.evaluate("document.querySelectorAll('th[aria-sort]').length")
+                        .asInt())
+                .isEqualTo(1);
+    }
+
+    @Test
+    void filtersTheTable() throws InterruptedException {
+        browser.click("#filter");
+        browser.type("bits=3 GPTQ");
+        assertThat(techniques()).containsExactly("gptq:bits=3,group=32,actOrder=true");
+        assertThat(text("document.getElementById('count').textContent")).isEqualTo("1 of 20");
+        browser.evaluate("document.getElementById('filter').select()");
+        browser.type(" ");
+        assertThat(techniques()).hasSize(COMPARISON.rows().size());
+    }
+
+    @Test
+    void togglesASeriesInEveryPlot() throws InterruptedException {
+        assertThat(browser.evaluate("document.querySelectorAll('#legend button').length")
+                        .asInt())
+                .isEqualTo(6);
+        List<Integer> before = marks();
+        browser.click("#legend button:nth-child(2)");
+        assertThat(text("document.querySelector('#legend button:nth-child(2)').ariaPressed"))
+                .isEqualTo("false");
+        List<Integer> without = marks();
+        for (int plot = 0; plot < 3; plot++) {
+            assertThat(without.get(plot)).isEqualTo(before.get(plot) - 9);
+        }
+        browser.click("#legend button:nth-child(2)");
+        assertThat(marks()).isEqualTo(before);
+    }
+
+    @Test
+    void namesThePointUnderTheMouse() throws InterruptedException {
+        browser.evaluate(
+                "document.querySelector('[data-plot=size]').scrollIntoView({block: 'center', behavior: 'instant'})");
+        browser.evaluate(SETTLED);
+        JsonNode at = browser.evaluate("""
+                (() => {
+                  const plot = document.querySelector('[data-plot=size]');
+                  const box = plot.getBoundingClientRect();
+                  const pixel = echarts.getInstanceByDom(plot).convertToPixel({gridIndex: 0}, [%s, %s]);
+                  return [box.x + pixel[0], box.y + pixel[1]];
+                })()""".formatted(
+                        COMPARISON.baseline().diskBytes() / 1e6,
+                        COMPARISON.baseline().quality().bitsPerByte()));
+        browser.mouse("mouseMoved", at);
+        assertThat(text("document.querySelector('[data-plot=size] .tip')?.textContent"))
+                .contains("dense:type=f32")
+                .contains("1.040")
+                .contains("25.2 MB");
+    }
+
+    @Test
+    void showsWhatIsFarOffOnDemand() throws InterruptedException {
+        assertThat(text("document.querySelector('[data-plot=size]').textContent"))
+                .contains("↑ 6.24");
+        browser.click("#range button[data-range=all]");
+        browser.evaluate(SETTLED);
+        assertThat(text("document.querySelector('[data-plot=size]').textContent"))
+                .doesNotContain("↑");
+    }
+
+    @Test
+    void fitsScreensAndFollowsTheirColours() throws IOException, InterruptedException {
+        for (boolean dark : new boolean[] {false, true}) {
+            for (int width : new int[] {1280, 390}) {
+                browser.view(width, width == 1280 ? 900 : 844, dark);
+                browser.evaluate(SETTLED);
+                String name = (width == 1280 ? "desktop" : "phone") + (dark ? "-dark" : "-light");
+                browser.screenshot(PICTURES.resolve(name + ".png"), false);
+                browser.screenshot(PICTURES.resolve(name + "-whole.png"), true);
+                assertThat(browser.evaluate("document.documentElement.scrollWidth")
+                                .asInt())
+                        .as("nothing sticks out at %s", name)
+                        .isEqualTo(width);
+                String ink = text("getComputedStyle(document.documentElement).getPropertyValue('--series-1').trim()");
+                assertThat(text("document.querySelector('[data-plot=size]').innerHTML"))
+                        .as("the plots' colours at %s", name)
+                        .contains(hexOrRgb(ink));
+            }
+        }
+    }
+
+    /** Lets layout, observers and animations come to rest. */
+    private static final String SETTLED = "new Promise(done => setTimeout(() => requestAnimationFrame(done), 600))";
+
+    private static String hexOrRgb(String colour) {
+        return colour;
+    }
+
+    private static String text(String expression) throws InterruptedException {
+        return browser.evaluate(expression).asString("");
+    }
+
+    /** The specifications of the rows that are shown, in their order. */
+    private static List<String> techniques() throws InterruptedException {
+        return browser.evaluate(
+                        "[...document.querySelectorAll('tbody tr:not([hidden]) th')].map(cell => cell.dataset.value)")
+                .valueStream()
+                .map(JsonNode::asString)
+                .toList();
+    }
+
+    /** How many points of techniques each plot shows. */
+    private static List<Integer> marks() throws InterruptedException {
+        browser.evaluate(SETTLED);
+        return browser.evaluate("""
+                        [...document.querySelectorAll('[data-plot]')].map(plot => echarts.getInstanceByDom(plot).getOption()
+                            .series.filter(series => series.type === 'scatter').flatMap(series => series.data).length)""").valueStream().map(JsonNode::asInt).toList();
+    }
+
+    private static List<String> sorted(Comparator<Measurement> order) {
+        return COMPARISON.rows().stream()
+                .sorted(order)
+                .map(Measurement::technique)
+                .toList();
+    }
+
+    private static List<String> sortedAfter(Comparator<Measurement> before, Comparator<Measurement> order) {
+        return COMPARISON.rows().stream()
+                .sorted(before)
+                .sorted(order)
+                .map(Measurement::technique)
+                .toList();
+    }
+}

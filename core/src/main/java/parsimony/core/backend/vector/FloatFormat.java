@@ -1,0 +1,120 @@
+package parsimony.core.backend.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Objects;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** How a dense matrix's floating-point numbers are stored: little-endian, without padding. */
+public enum FloatFormat {
+    /** IEEE 754 single precision. */
+    F32(4),
+    /** The upper half of single precision. */
+    BF16(2),
+    /** IEEE 754 half precision. */
+    F16(2);
+
+    static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final int LANES = SPECIES.length();
+    private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+    /** As many shorts as there are lanes of float. */
+    private static final VectorSpecies<Short> SHORTS =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(SPECIES.vectorBitSize() / 2));
+
+    private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ORDER);
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ORDER);
+
+    private static final int SIGN_AND_MAGNITUDE = 0x8fffe000;
+    private static final int INFINITY = 0x7f800000;
+
+    private final int bytes;
+
+    FloatFormat(int bytes) {
+        this.bytes = bytes;
+    }
+
+    /** Bytes of a number. */
+    public int bytes() {
+        return bytes;
+    }
+
+    /**
+     * Reads {@code count} numbers from {@code source}, the first at {@code byteOffset}, to {@code target}.
+     *
+     * @throws IndexOutOfBoundsException if they do not lie within the segment or the array
+     */
+    public void decode(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
+        Objects.checkFromIndexSize(byteOffset, (long) count * bytes, source.byteSize());
+        Objects.checkFromIndexSize(offset, count, target.length);
+        switch (this) {
+            case F32 -> MemorySegment.copy(source, FLOAT, byteOffset, target, offset, count);
+            case BF16 -> decodeBf16(source, byteOffset, target, offset, count);
+            case F16 -> decodeF16(source, byteOffset, target, offset, count);
+        }
+    }
+
+    private static void decodeBf16(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            bf16(source, byteOffset + 2L * i).intoArray(target, offset + i);
+        }
+        for (; i < count; i++) {
+            target[offset + i] = BF16.scalar(source, byteOffset + 2L * i);
+        }
+    }
+
+    private static void decodeF16(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            f16(source, byteOffset + 2L * i).intoArray(target, offset + i);
+        }
+        for (; i < count; i++) {
+            target[offset + i] = F16.scalar(source, byteOffset + 2L * i);
+        }
+    }
+
+    /** One number. */
+    float scalar(MemorySegment source, long byteOffset) {
+        return switch (this) {
+            case F32 -> source.get(FLOAT, byteOffset);
+            case BF16 -> Float.intBitsToFloat(source.get(SHORT, byteOffset) << 16);
+            case F16 -> Float.float16ToFloat(source.get(SHORT, byteOffset));
+        };
+    }
+
+    /** A vector of numbers stored as {@link #F32}. */
+    static FloatVector f32(MemorySegment source, long byteOffset) {
+        return FloatVector.fromMemorySegment(SPECIES, source, byteOffset, ORDER);
+    }
+
+    /** A vector of numbers stored as {@link #BF16}. */
+    static FloatVector bf16(MemorySegment source, long byteOffset) {
+        return widen(source, byteOffset).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    /**
+     * A vector of numbers stored as {@link #F16}. With sign, exponent and fraction moved to where single precision has
+     * them, a number is too small by a power of two, subnormal or not; a multiplication puts that right, but for infinity
+     * and NaN, whose exponents have to be filled up.
+     */
+    static FloatVector f16(MemorySegment source, long byteOffset) {
+        IntVector moved =
+                widen(source, byteOffset).lanewise(VectorOperators.LSHL, 13).and(SIGN_AND_MAGNITUDE);
+        FloatVector scaled = moved.reinterpretAsFloats().mul(0x1p112f);
+        VectorMask<Float> notFinite = scaled.abs().compare(VectorOperators.GE, 0x1p16f);
+        return scaled.blend(scaled.reinterpretAsInts().or(INFINITY).reinterpretAsFloats(), notFinite);
+    }
+
+    private static IntVector widen(MemorySegment source, long byteOffset) {
+        return (IntVector) ShortVector.fromMemorySegment(SHORTS, source, byteOffset, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0);
+    }
+}
