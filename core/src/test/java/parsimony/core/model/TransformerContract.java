@@ -285,12 +285,12 @@ abstract class TransformerContract {
 
     private static void assertSame(Tensor actual, double[][] expected) {
         assertThat(actual.rows()).isEqualTo(expected.length);
-        for (int row = 0; row < expected.length; row++) {
-            for (int i = 0; i < expected[row].length; i++) {
-                assertThat((double) actual.array()[row * actual.columns() + i])
-                        .as("logit " + i + " of row " + row)
-                        .isCloseTo(expected[row][i], within(1e-5));
-            }
+        double[] logits = new double[actual.size()];
+        double[] reference = new double[actual.size()];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = actual.array()[i];
+            reference[i] = expected[i / actual.columns()][i % actual.columns()];
         }
+        assertThat(logits).containsExactly(reference, within(1e-5));
     }
 }
