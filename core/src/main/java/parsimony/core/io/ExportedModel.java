@@ -63,7 +63,7 @@ final class ExportedModel {
 
     private void collect() throws ModelFormatException {
         TransformerConfig config = transformer.config();
-        if (config.tiedEmbeddings() && transformer.output().weight() != transformer.embedding()) {
+        if (config.tiedEmbeddings() && !transformer.output().weight().equals(transformer.embedding())) {
             throw refused("an output matrix that differs from the embedding it is tied to");
         }
         Map<String, WeightStorage> foundMatrices = new LinkedHashMap<>(transformer.matrices());

@@ -55,7 +55,7 @@ public final class HuggingFaceFolder {
         Path single = folder.resolve(WEIGHTS);
         Path described = Files.exists(single) || !Files.exists(index) ? single : index;
         Map<String, StoredTensor> tensors =
-                described == single ? SafeTensors.open(single).tensors() : readShards(folder, index);
+                described.equals(single) ? SafeTensors.open(single).tensors() : readShards(folder, index);
         requireZeroOutputBiases(tensors);
         return ModelAssembly.assemble(described, config, tensors, name -> isHarmless(name, config));
     }

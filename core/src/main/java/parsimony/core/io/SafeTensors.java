@@ -124,9 +124,9 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
             ByteBuffer length = ByteBuffer.allocate((int) LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
             AtomicFile.writeFully(channel, length.putLong(0, json.length));
             AtomicFile.writeFully(channel, ByteBuffer.wrap(json));
-            TensorWriter writer = new TensorWriter(channel);
+            TensorWriter writer = new TensorWriter(channel, Progress.NONE, 0);
             for (WeightStorage matrix : order) {
-                writer.write(matrix, type);
+                writer.write(matrix, GgufType.valueOf(type.name()));
             }
         });
     }
@@ -163,6 +163,7 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
         private final long dataStart;
         private final long dataSize;
         private final SequencedMap<String, StoredTensor> tensors = new LinkedHashMap<>();
+        private final List<Span> spans = new ArrayList<>();
         private Map<String, String> metadata;
         private String json = "";
 
@@ -266,7 +267,8 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
                         "tensor " + MappedFile.quoted(name) + " of shape " + shape + " in " + type + " does not take "
                                 + (end - begin) + " bytes");
             }
-            MemorySegment data = file.bytes().asSlice(dataStart + begin, end - begin);
+            spans.add(new Span(name, dataStart + begin, dataStart + end));
+            MemorySegment data = bits == null ? null : file.bytes().asSlice(dataStart + begin, end - begin);
             return new StoredTensor(file.path(), name, type, shape, dataStart + begin, data);
         }
 
@@ -309,18 +311,18 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
         }
 
         private void requireNoGaps() throws ModelFormatException {
-            List<StoredTensor> inOrder = new ArrayList<>(tensors.values());
-            inOrder.sort(Comparator.comparingLong(StoredTensor::offset)
-                    .thenComparingLong(tensor -> tensor.data().byteSize()));
+            spans.sort(Comparator.comparingLong(Span::begin).thenComparingLong(Span::end));
             long end = dataStart;
-            for (StoredTensor tensor : inOrder) {
-                if (tensor.offset() != end) {
-                    throw tensor.malformed(
-                            tensor.offset() < end
-                                    ? "overlaps the tensor before it"
-                                    : "leaves " + (tensor.offset() - end) + " unused bytes before it");
+            for (Span span : spans) {
+                if (span.begin != end) {
+                    throw file.malformed(
+                            span.begin,
+                            "tensor " + MappedFile.quoted(span.name)
+                                    + (span.begin < end
+                                            ? " overlaps the tensor before it"
+                                            : " leaves " + (span.begin - end) + " unused bytes before it"));
                 }
-                end += tensor.data().byteSize();
+                end = span.end;
             }
             if (end != file.size()) {
                 throw file.malformed(end, (file.size() - end) + " bytes follow the last tensor");
@@ -338,5 +340,8 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
             int place = json.substring(0, characters).getBytes(StandardCharsets.UTF_8).length;
             return file.malformed(LENGTH_BYTES + place, reason);
         }
+
+        /** Where a tensor's bytes lie in the file. */
+        private record Span(String name, long begin, long end) {}
     }
 }

@@ -5,8 +5,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Collectors;
-import parsimony.core.tensor.DataType;
-import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
@@ -18,7 +16,7 @@ import parsimony.core.tensor.WeightStorage;
  * @param type its number format in the file's own word, such as {@code BF16} or {@code Q4_0}
  * @param shape outermost dimension first
  * @param offset where its data begins in the file
- * @param data its bytes in the file, or null where the format is not supported
+ * @param data its bytes in the file, or null where the format, and so their number, is not known
  */
 public record StoredTensor(Path file, String name, String type, List<Long> shape, long offset, MemorySegment data) {
     public StoredTensor {
@@ -73,9 +71,9 @@ public record StoredTensor(Path file, String name, String type, List<Long> shape
     }
 
     private WeightStorage storage(int rows, int columns) throws ModelFormatException {
-        for (DataType dense : DataType.values()) {
-            if (dense.name().equals(type)) {
-                return new DenseStorage(dense, rows, columns, data);
+        for (GgufType known : GgufType.values()) {
+            if (known.name().equals(type) && data != null) {
+                return known.storage(rows, columns, data);
             }
         }
         throw malformed("has the number format " + type + ", which is not supported");

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
-import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.WeightStorage;
 
@@ -13,32 +13,47 @@ final class TensorWriter {
     private static final long BUFFER_BYTES = 1 << 20;
 
     private final FileChannel channel;
+    private final Progress progress;
+    private final long total;
 
-    TensorWriter(FileChannel channel) {
+    /** @param total bytes of the whole file, for {@code progress} */
+    TensorWriter(FileChannel channel, Progress progress, long total) {
         this.channel = channel;
+        this.progress = progress;
+        this.total = total;
     }
 
     /** Puts one row's bytes at an offset of the buffer. */
     @FunctionalInterface
-    interface RowEncoder {
+    private interface RowEncoder {
         void encode(int row, MemorySegment target, long offset);
     }
 
-    /** Writes {@code weights}, row after row, as numbers of {@code type}. */
-    void write(WeightStorage weights, DataType type) throws IOException {
-        if (weights instanceof DenseStorage dense && dense.type() == type) {
-            writeBytes(dense.data());
-            return;
-        }
+    /** Writes {@code weights}, row after row, in the format {@code type}; what already is in that format is copied as it is. */
+    void write(WeightStorage weights, GgufType type) throws IOException {
         int columns = weights.columns();
-        float[] values = new float[columns];
-        write(weights.rows(), (long) columns * type.bytes(), (row, target, offset) -> {
-            weights.decodeRow(row, values, 0);
-            type.write(values, 0, columns, target, offset);
-        });
+        long rowBytes = type.rowBytes(columns);
+        if (weights instanceof DenseStorage dense && dense.type() == type.dense) {
+            writeBytes(dense.data());
+        } else if (weights instanceof BlockStorage blocks && blocks.blocks() == type.blocks) {
+            writeBytes(blocks.data());
+        } else if (weights instanceof PermutedRows permuted
+                && permuted.source() instanceof BlockStorage blocks
+                && blocks.blocks() == type.blocks) {
+            writeRows(weights.rows(), rowBytes, (row, target, offset) -> {
+                MemorySegment source = blocks.row(permuted.sourceRow(row));
+                MemorySegment.copy(source, 0, target, offset, rowBytes);
+            });
+        } else {
+            float[] values = new float[columns];
+            writeRows(weights.rows(), rowBytes, (row, target, offset) -> {
+                weights.decodeRow(row, values, 0);
+                type.encode(values, target, offset);
+            });
+        }
     }
 
-    void write(int rows, long rowBytes, RowEncoder encoder) throws IOException {
+    private void writeRows(int rows, long rowBytes, RowEncoder encoder) throws IOException {
         int batch = Math.clamp(BUFFER_BYTES / Math.max(1, rowBytes), 1, Math.max(1, rows));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(batch * rowBytes, 64);
@@ -56,6 +71,7 @@ final class TensorWriter {
         for (long done = 0; done < bytes.byteSize(); done += BUFFER_BYTES) {
             long count = Math.min(BUFFER_BYTES, bytes.byteSize() - done);
             AtomicFile.writeFully(channel, bytes.asSlice(done, count).asByteBuffer());
+            progress.update(channel.position(), total);
         }
     }
 }

@@ -88,7 +88,8 @@ public record TransformerConfig(
      */
     public record Llama3Scaling(
             double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalContext) {
-        void apply(double[] frequencies) {
+        /** Stretches the inverse frequencies in place. */
+        public void apply(double[] frequencies) {
             for (int i = 0; i < frequencies.length; i++) {
                 double turns = originalContext * frequencies[i] / (2 * Math.PI);
                 double smooth = (turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);

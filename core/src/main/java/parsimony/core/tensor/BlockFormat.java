@@ -1,0 +1,230 @@
+package parsimony.core.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Quantized blocks as GGUF files hold them: a run of neighbouring weights of one row shares half-precision scales. {@code Q8_0} and {@code Q4_0} are
+ * q · scale, {@code Q4_1} is q · scale + minimum. The K formats have blocks of 256 in sub-blocks of 32 or 16, whose scales (and minima, subtracted) are
+ * themselves small integers times a scale of the whole block.
+ */
+public enum BlockFormat {
+    Q8_0(32, 34),
+    Q4_0(32, 18),
+    Q4_1(32, 20),
+    Q4_K(256, 144),
+    Q5_K(256, 176),
+    Q6_K(256, 210);
+
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final int weights;
+    private final int bytes;
+
+    BlockFormat(int weights, int bytes) {
+        this.weights = weights;
+        this.bytes = bytes;
+    }
+
+    /** Weights a block. */
+    public int weights() {
+        return weights;
+    }
+
+    /** Bytes a block. */
+    public int bytes() {
+        return bytes;
+    }
+
+    /** Bytes of a row of {@code columns} weights, which must be a multiple of {@link #weights()}. */
+    public long rowBytes(int columns) {
+        return (long) (columns / weights) * bytes;
+    }
+
+    /** Whether {@link #encode} knows this format. */
+    public boolean canEncode() {
+        return weights == 32;
+    }
+
+    /** Writes the weights of the block at {@code start} to {@code target} from {@code offset} on. */
+    public void decode(MemorySegment source, long start, float[] target, int offset) {
+        switch (this) {
+            case Q8_0 -> decodeQ80(source, start, target, offset);
+            case Q4_0 -> decodeQ40(source, start, target, offset);
+            case Q4_1 -> decodeQ41(source, start, target, offset);
+            case Q4_K -> decodeQ4K(source, start, target, offset);
+            case Q5_K -> decodeQ5K(source, start, target, offset);
+            case Q6_K -> decodeQ6K(source, start, target, offset);
+        }
+    }
+
+    /**
+     * Quantizes one block to the nearest grid point, with the rounding of llama.cpp's reference code.
+     *
+     * @throws UnsupportedOperationException for the K formats, which are only read
+     */
+    public void encode(float[] source, int offset, MemorySegment target, long start) {
+        switch (this) {
+            case Q8_0 -> encodeQ80(source, offset, target, start);
+            case Q4_0 -> encodeQ40(source, offset, target, start);
+            case Q4_1 -> encodeQ41(source, offset, target, start);
+            case Q4_K, Q5_K, Q6_K -> throw new UnsupportedOperationException(this + " can be read, not written");
+        }
+    }
+
+    private static void decodeQ80(MemorySegment source, long start, float[] target, int offset) {
+        float scale = half(source, start);
+        for (int i = 0; i < 32; i++) {
+            target[offset + i] = source.get(ValueLayout.JAVA_BYTE, start + 2 + i) * scale;
+        }
+    }
+
+    private static void decodeQ40(MemorySegment source, long start, float[] target, int offset) {
+        float scale = half(source, start);
+        for (int i = 0; i < 16; i++) {
+            int pair = unsigned(source, start + 2 + i);
+            target[offset + i] = ((pair & 15) - 8) * scale;
+            target[offset + i + 16] = ((pair >> 4) - 8) * scale;
+        }
+    }
+
+    private static void decodeQ41(MemorySegment source, long start, float[] target, int offset) {
+        float scale = half(source, start);
+        float minimum = half(source, start + 2);
+        for (int i = 0; i < 16; i++) {
+            int pair = unsigned(source, start + 4 + i);
+            target[offset + i] = (pair & 15) * scale + minimum;
+            target[offset + i + 16] = (pair >> 4) * scale + minimum;
+        }
+    }
+
+    /** Scale, minimum scale, 12 bytes of sub-block scales and minima, 128 bytes of pairs. */
+    private static void decodeQ4K(MemorySegment source, long start, float[] target, int offset) {
+        for (int group = 0; group < 8; group++) {
+            float scale = half(source, start) * subScale(source, start + 4, group);
+            float minimum = half(source, start + 2) * subMinimum(source, start + 4, group);
+            long pairs = start + 16 + 32L * (group / 2);
+            int shift = 4 * (group % 2);
+            for (int i = 0; i < 32; i++) {
+                int q = (unsigned(source, pairs + i) >> shift) & 15;
+                target[offset + 32 * group + i] = scale * q - minimum;
+            }
+        }
+    }
+
+    /** As Q4_K, with the fifth bits in 32 bytes before the pairs: bit g of byte i belongs to weight i of sub-block g. */
+    private static void decodeQ5K(MemorySegment source, long start, float[] target, int offset) {
+        for (int group = 0; group < 8; group++) {
+            float scale = half(source, start) * subScale(source, start + 4, group);
+            float minimum = half(source, start + 2) * subMinimum(source, start + 4, group);
+            long high = start + 16;
+            long pairs = start + 48 + 32L * (group / 2);
+            int shift = 4 * (group % 2);
+            for (int i = 0; i < 32; i++) {
+                int q = ((unsigned(source, pairs + i) >> shift) & 15)
+                        + 16 * ((unsigned(source, high + i) >> group) & 1);
+                target[offset + 32 * group + i] = scale * q - minimum;
+            }
+        }
+    }
+
+    /** 128 bytes of low four bits, 64 of high two bits, 16 signed sub-block scales, the scale. */
+    private static void decodeQ6K(MemorySegment source, long start, float[] target, int offset) {
+        float scale = half(source, start + 208);
+        for (int i = 0; i < 256; i++) {
+            int part = i / 128;
+            int quarter = i / 32 % 4;
+            int lane = i % 32;
+            int low = unsigned(source, start + 64L * part + 32L * (quarter % 2) + lane) >> (4 * (quarter / 2));
+            int high = unsigned(source, start + 128 + 32L * part + lane) >> (2 * quarter);
+            int q = ((low & 15) | ((high & 3) << 4)) - 32;
+            target[offset + i] = scale * source.get(ValueLayout.JAVA_BYTE, start + 192 + i / 16) * q;
+        }
+    }
+
+    /** Sub-blocks 0 to 3 have six bits in bytes 0 to 3; 4 to 7 have four in bytes 8 to 11 and two on top of bytes 0 to 3. */
+    private static int subScale(MemorySegment source, long scales, int group) {
+        return group < 4
+                ? unsigned(source, scales + group) & 63
+                : (unsigned(source, scales + group + 4) & 15) | (unsigned(source, scales + group - 4) >> 6 << 4);
+    }
+
+    /** As {@link #subScale}, in bytes 4 to 7 and in the high halves of bytes 8 to 11. */
+    private static int subMinimum(MemorySegment source, long scales, int group) {
+        return group < 4
+                ? unsigned(source, scales + group + 4) & 63
+                : (unsigned(source, scales + group + 4) >> 4) | (unsigned(source, scales + group) >> 6 << 4);
+    }
+
+    /** The largest magnitude goes to ±127; halves are rounded away from zero. */
+    private static void encodeQ80(float[] source, int offset, MemorySegment target, long start) {
+        float largest = 0;
+        for (int i = 0; i < 32; i++) {
+            largest = Math.max(largest, Math.abs(source[offset + i]));
+        }
+        float scale = largest / 127;
+        float inverse = scale == 0 ? 0 : 1 / scale;
+        setHalf(target, start, scale);
+        for (int i = 0; i < 32; i++) {
+            float q = source[offset + i] * inverse;
+            // In double precision, for 0.49999997f + 0.5f is 1.
+            target.set(ValueLayout.JAVA_BYTE, start + 2 + i, (byte) (q + Math.copySign(0.5, (double) q)));
+        }
+    }
+
+    /** The weight of the largest magnitude goes to −8, whatever its sign. */
+    private static void encodeQ40(float[] source, int offset, MemorySegment target, long start) {
+        float extreme = 0;
+        for (int i = 0; i < 32; i++) {
+            if (Math.abs(source[offset + i]) > Math.abs(extreme)) {
+                extreme = source[offset + i];
+            }
+        }
+        float scale = extreme / -8;
+        float inverse = scale == 0 ? 0 : 1 / scale;
+        setHalf(target, start, scale);
+        for (int i = 0; i < 16; i++) {
+            int low = nibble(source[offset + i], inverse, 8.5);
+            int high = nibble(source[offset + i + 16], inverse, 8.5);
+            target.set(ValueLayout.JAVA_BYTE, start + 2 + i, (byte) (low | high << 4));
+        }
+    }
+
+    /** The range from the smallest to the largest weight in 15 steps. */
+    private static void encodeQ41(float[] source, int offset, MemorySegment target, long start) {
+        float minimum = Float.POSITIVE_INFINITY;
+        float maximum = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < 32; i++) {
+            minimum = Math.min(minimum, source[offset + i]);
+            maximum = Math.max(maximum, source[offset + i]);
+        }
+        float scale = (maximum - minimum) / 15;
+        float inverse = scale == 0 ? 0 : 1 / scale;
+        setHalf(target, start, scale);
+        setHalf(target, start + 2, minimum);
+        for (int i = 0; i < 16; i++) {
+            int low = nibble(source[offset + i] - minimum, inverse, 0.5);
+            int high = nibble(source[offset + i + 16] - minimum, inverse, 0.5);
+            target.set(ValueLayout.JAVA_BYTE, start + 4 + i, (byte) (low | high << 4));
+        }
+    }
+
+    /** Product and sum are rounded once, as the fused multiply-add does that the reference is compiled to. */
+    private static int nibble(float value, float inverse, double shift) {
+        return Math.clamp((int) (float) ((double) value * inverse + shift), 0, 15);
+    }
+
+    private static float half(MemorySegment source, long offset) {
+        return Float.float16ToFloat(source.get(SHORT, offset));
+    }
+
+    private static void setHalf(MemorySegment target, long offset, float value) {
+        target.set(SHORT, offset, Float.floatToFloat16(value));
+    }
+
+    private static int unsigned(MemorySegment source, long offset) {
+        return source.get(ValueLayout.JAVA_BYTE, offset) & 0xff;
+    }
+}

@@ -1,0 +1,71 @@
+package parsimony.core.tensor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Locale;
+
+/**
+ * Weights in quantized blocks, row-major [out, in], in native memory or in a mapped GGUF file, where they are used in place.
+ *
+ * @param blocks the format
+ * @param rows outputs
+ * @param columns inputs, a multiple of the block's weights
+ * @param data the blocks of row 0, then of row 1, …
+ */
+public record BlockStorage(BlockFormat blocks, int rows, int columns, MemorySegment data) implements WeightStorage {
+    public BlockStorage {
+        if (columns % blocks.weights() != 0) {
+            throw new IllegalArgumentException(
+                    columns + " columns are no multiple of " + blocks + "'s block of " + blocks.weights());
+        }
+        if (data.byteSize() != rows * blocks.rowBytes(columns)) {
+            throw new IllegalArgumentException(
+                    data.byteSize() + " bytes do not hold " + rows + " × " + columns + " " + blocks);
+        }
+    }
+
+    /** Quantizes {@code weights} into native memory. */
+    public static BlockStorage of(BlockFormat blocks, WeightStorage weights) {
+        int rows = weights.rows();
+        int columns = weights.columns();
+        MemorySegment data = Arena.ofAuto().allocate(rows * blocks.rowBytes(columns), 64);
+        BlockStorage storage = new BlockStorage(blocks, rows, columns, data);
+        float[] row = new float[columns];
+        for (int r = 0; r < rows; r++) {
+            weights.decodeRow(r, row, 0);
+            for (int block = 0; block < columns / blocks.weights(); block++) {
+                blocks.encode(
+                        row,
+                        block * blocks.weights(),
+                        data,
+                        r * blocks.rowBytes(columns) + (long) block * blocks.bytes());
+            }
+        }
+        return storage;
+    }
+
+    /** The bytes of one row. */
+    public MemorySegment row(int row) {
+        long rowBytes = blocks.rowBytes(columns);
+        return data.asSlice(row * rowBytes, rowBytes);
+    }
+
+    @Override
+    public void decodeRow(int row, float[] target, int offset) {
+        long start = row * blocks.rowBytes(columns);
+        for (int first = 0; first < columns; first += blocks.weights()) {
+            blocks.decode(data, start, target, offset + first);
+            start += blocks.bytes();
+        }
+    }
+
+    @Override
+    public long bytes() {
+        return data.byteSize();
+    }
+
+    @Override
+    public String format() {
+        return blocks.name().toLowerCase(Locale.ROOT);
+    }
+}
