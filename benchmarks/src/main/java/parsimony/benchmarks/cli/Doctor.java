@@ -43,6 +43,9 @@ final class Doctor implements Callable<Integer> {
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
         int threads = common.threads();
+        if (common.namesBackend()) {
+            Backends.checkName(common.backendName());
+        }
         Machine machine = Machine.here();
         line(
                 out,

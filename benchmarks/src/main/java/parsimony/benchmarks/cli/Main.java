@@ -66,6 +66,10 @@ public final class Main {
     public static int run(PrintWriter out, PrintWriter err, String... args) {
         Main main = new Main();
         CommandLine commandLine = commandLine(main).setOut(out).setErr(err);
+        if (args.length == 0) {
+            commandLine.usage(err);
+            return CommandLine.ExitCode.USAGE;
+        }
         try {
             return commandLine.execute(args);
         } catch (StackOverflowError | OutOfMemoryError e) {

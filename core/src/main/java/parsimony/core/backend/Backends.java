@@ -37,10 +37,7 @@ public final class Backends {
      * @throws IllegalArgumentException if there is no backend of that name, or it does not work here; the message says why
      */
     public static Backend create(String name, int threads) {
-        if (!CLASSES.containsKey(name)) {
-            throw new IllegalArgumentException(
-                    "there is no backend '" + name + "'; the backends are " + String.join(", ", names()));
-        }
+        checkName(name);
         if (threads < 1) {
             throw new IllegalArgumentException("a backend needs at least 1 thread, not " + threads);
         }
@@ -48,6 +45,18 @@ public final class Backends {
             return instantiate(CLASSES.get(name), threads);
         } catch (ReflectiveOperationException | LinkageError e) {
             throw new IllegalArgumentException("the backend " + name + " does not work here: " + reason(e), e);
+        }
+    }
+
+    /**
+     * Checks that there is a backend of this name, whether it works here or not.
+     *
+     * @throws IllegalArgumentException if there is none; the message names those that there are
+     */
+    public static void checkName(String name) {
+        if (!CLASSES.containsKey(name)) {
+            throw new IllegalArgumentException(
+                    "there is no backend '" + name + "'; the backends are " + String.join(", ", names()));
         }
     }
 
