@@ -3,9 +3,9 @@ package parsimony.benchmarks.compare;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import parsimony.benchmarks.compare.Measurement.PeakMemory;
 import parsimony.benchmarks.compare.Measurement.Quality;
 import parsimony.core.autograd.Ops;
@@ -26,7 +26,6 @@ import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.technique.Techniques;
 import parsimony.core.tensor.DataType;
-import parsimony.core.tensor.WeightStorage;
 import parsimony.core.text.Corpus;
 import parsimony.core.text.Tokenizer;
 
@@ -102,18 +101,19 @@ public final class CompareJob {
         Ops ops = new Ops(backend);
         listener.doing("reading held-out and calibration text");
         HeldOutText text = heldOutText();
-        TechniqueContext context = TechniqueContext.of(backend)
-                .withCalibration(calibration())
-                .withSeed(options.seed);
-        TechniqueSpec dense = new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
+        TechniqueContext context =
+                TechniqueContext.of(backend).withCalibration(calibration()).withSeed(options.seed);
+        TechniqueSpec dense =
+                new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
         Transformer baseline = dense.apply(model.transformer(), context);
         Reference reference = new Reference(baseline);
-        Set<TechniqueSpec> specs = new LinkedHashSet<>(List.of(dense));
-        specs.addAll(options.techniques);
+        Map<String, TechniqueSpec> specs = new LinkedHashMap<>();
+        specs.put(dense.toString(), dense);
+        options.techniques.forEach(spec -> specs.putIfAbsent(spec.toString(), spec));
 
         List<Measurement> rows = new ArrayList<>();
         Evaluation.Protocol protocol = null;
-        for (TechniqueSpec spec : specs) {
+        for (TechniqueSpec spec : specs.values()) {
             if (!rows.isEmpty() && isOver(started)) {
                 listener.skipped(spec);
                 continue;
@@ -133,12 +133,18 @@ public final class CompareJob {
                 peak = probe.peak();
             }
             Evaluation quality = new Evaluator(ops, options.context)
-                    .evaluate(compressed, reference, text, (scored, tokens, bits) ->
-                            listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
+                    .evaluate(
+                            compressed,
+                            reference,
+                            text,
+                            (scored, tokens, bits) ->
+                                    listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
             protocol = quality.protocol();
             listener.doing(spec + ": speed");
             Speed.Comparison speed = Speed.compare(ops, compressed, baseline, options.speed);
-            double denseBits = rows.isEmpty() ? quality.bitsPerByte() : rows.getFirst().quality().bitsPerByte();
+            double denseBits = rows.isEmpty()
+                    ? quality.bitsPerByte()
+                    : rows.getFirst().quality().bitsPerByte();
             Measurement row = new Measurement(
                     spec.toString(),
                     seriesName(spec),
@@ -174,7 +180,8 @@ public final class CompareJob {
                 options.textName,
                 options.heldOut.documents().stream()
                         .map(document -> new HeldOutText.Document(
-                                model.tokenizer().encode(document.text(), false), Corpus.of(List.of(document)).bytes()))
+                                model.tokenizer().encode(document.text(), false),
+                                Corpus.of(List.of(document)).bytes()))
                         .toList());
     }
 
@@ -208,7 +215,8 @@ public final class CompareJob {
     }
 
     private static String seriesName(TechniqueSpec spec) {
-        return String.join("+", spec.steps().stream().map(step -> step.technique().name()).toList());
+        return String.join(
+                "+", spec.steps().stream().map(step -> step.technique().name()).toList());
     }
 
     private static String title(TechniqueSpec spec) {
@@ -216,6 +224,6 @@ public final class CompareJob {
         if (paper == null) {
             return "";
         }
-        return paper.survey() > 0 ? Survey.entry(paper.survey()).title() : paper.title();
+        return paper.survey().length > 0 ? Survey.entry(paper.survey()[0]).title() : paper.title();
     }
 }
