@@ -21,6 +21,10 @@
 
   const MINUS = "\u2212";
   const fixed = (value, decimals) => (Number.isFinite(value) ? value.toFixed(decimals).replace("-", MINUS) : "\u2014");
+  const change = (row) => {
+    const percent = Number(((100 * row.quality.change) / bitsPerByte(dense)).toFixed(1));
+    return `${percent > 0 ? "+" : ""}${fixed(percent || 0, 1)} %`;
+  };
   const megabytes = (bytes) => bytes / 1e6;
   const bitsPerByte = (row) => Number(row.quality.bitsPerByte);
 
@@ -64,7 +68,8 @@
   const hasFar = finite.some((value) => value > NEAR * bitsPerByte(dense));
 
   function qualityRange(compact) {
-    const shown = nearDense ? finite.filter((value) => value <= NEAR * bitsPerByte(dense)) : finite;
+    const near = finite.filter((value) => value <= NEAR * bitsPerByte(dense));
+    const shown = nearDense && near.length ? near : finite.length ? finite : [1];
     const low = Math.min(...shown);
     const spread = Math.max(Math.max(...shown) - low, 0.02 * low);
     return roundRange(Math.max(0, low - 0.08 * spread), Math.max(...shown) + 0.12 * spread, compact ? 4 : 6);
@@ -111,7 +116,7 @@
   function tooltip(row, plot) {
     const numbers = [
       ["Bits per byte", fixed(bitsPerByte(row), 3)],
-      ["Change", `${fixed((100 * row.quality.change) / bitsPerByte(dense), 1)} %`],
+      ["Change", change(row)],
       ["On disk", `${fixed(megabytes(row.diskBytes), 1)} MB`],
       ["Bits per weight", fixed(Number(row.bitsPerWeight), 2)],
       ["Decode", `${fixed(Number(row.decodeRatio), 2)}\u00d7`],

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -30,7 +29,6 @@ class HtmlReportBrowserTest {
 
     private static final String DARK_BLUE = "#62aef0";
 
-    private static Path folder;
     private static Path page;
     private static Chromium browser;
 
@@ -38,15 +36,13 @@ class HtmlReportBrowserTest {
     static void start() throws IOException, InterruptedException {
         Optional<Path> executable = Chromium.find();
         assumeTrue(executable.isPresent(), "no Chromium on the PATH");
-        // Not a @TempDir: the browser may still be writing to its profile when it has been told to stop.
-        folder = Files.createTempDirectory("parsimony-report");
         page = PICTURES.resolve("sample.html").toAbsolutePath();
         HtmlReport.write(COMPARISON, page);
-        browser = new Chromium(executable.get(), folder);
+        browser = new Chromium(executable.get());
     }
 
     @AfterAll
-    static void stop() throws InterruptedException {
+    static void stop() {
         if (browser != null) {
             browser.close();
         }
@@ -125,6 +121,19 @@ class HtmlReportBrowserTest {
                 .contains("dense:type=f32")
                 .contains("1.040")
                 .contains("25.2 MB");
+    }
+
+    @Test
+    void copesWithNothingToPlot() throws IOException, InterruptedException {
+        Path odd = PICTURES.resolve("nothing.html").toAbsolutePath();
+        HtmlReport.write(
+                SampleComparison.with(
+                        List.of(SampleComparison.row("dense:type=f32", "dense", "", 32, Double.NaN, 1, Double.NaN))),
+                odd);
+        assertThat(browser.open(odd)).containsExactly(odd.toUri().toString());
+        browser.click("#legend button");
+        browser.click("th[data-key=bits_per_byte] button");
+        assertThat(techniques()).containsExactly("dense:type=f32");
     }
 
     @Test
