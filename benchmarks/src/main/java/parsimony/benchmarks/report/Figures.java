@@ -2,7 +2,7 @@ package parsimony.benchmarks.report;
 
 import java.util.Locale;
 
-/** How numbers are written, in the terminal and on the page alike. What was not measured, or is no number, is a dash. */
+/** How numbers are written, in the terminal and on the page alike. What is no number is a dash. */
 final class Figures {
     static final String NONE = "—";
 

@@ -77,7 +77,7 @@
 
   const LOGARITHMIC = 4;
 
-  /** Sizes that span two octaves or more are shown by their ratios, so that the small models are not crowded together. */
+  /** Sizes that span two octaves or more are shown by their ratios, so that small models are not crowded together. */
   function horizontalAxis(plot, points, compact) {
     const values = points.map((point) => point.x);
     const low = Math.min(...values);
@@ -172,7 +172,8 @@
           .map((point) => {
             const beyond = point.y > range.max;
             const faded = !matching(point.row);
-            const note = beyond ? `\u2191 ${fixed(point.y, 2)}` : onFront.has(point.index) || point.index === 0 ? point.row.technique : "";
+            const named = onFront.has(point.index) || point.index === 0;
+            const note = beyond ? `\u2191 ${fixed(point.y, 2)}` : named ? point.row.technique : "";
             return {
               value: [point.x, beyond ? range.max : point.y],
               row: point.index,

@@ -105,7 +105,7 @@ final class Chromium implements AutoCloseable {
                         List.of(Map.of("name", "prefers-color-scheme", "value", dark ? "dark" : "light"))));
     }
 
-    /** Opens a page and waits until it has run. Returns the addresses that it asked for and the errors that it reported. */
+    /** Opens a page and waits until it has run. Returns addresses it asked for and errors it reported. */
     List<String> open(Path page) throws InterruptedException {
         List<String> notes = new ArrayList<>();
         String address = page.toUri().toString();

@@ -16,7 +16,7 @@ import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Measurement;
 import tools.jackson.databind.JsonNode;
 
-/** Uses the page as a reader does, in a real browser, where one is installed. Leaves pictures in {@code target/report}. */
+/** Uses the page as a reader does, in a browser if one is installed. Leaves pictures in {@code target/report}. */
 class HtmlReportBrowserTest {
     private static final Comparison COMPARISON = SampleComparison.comparison();
     private static final Path PICTURES = Path.of("target/report");
@@ -198,8 +198,10 @@ class HtmlReportBrowserTest {
     private static List<Integer> marks() throws InterruptedException {
         browser.evaluate(SETTLED);
         return browser.evaluate("""
-                        [...document.querySelectorAll('[data-plot]')].map(plot => echarts.getInstanceByDom(plot).getOption()
-                            .series.filter(series => series.type === 'scatter').flatMap(series => series.data).length)""").valueStream().map(JsonNode::asInt).toList();
+                        [...document.querySelectorAll('[data-plot]')]
+                            .map(plot => echarts.getInstanceByDom(plot).getOption().series)
+                            .map(series => series.filter(one => one.type === 'scatter').flatMap(one => one.data).length)
+                        """).valueStream().map(JsonNode::asInt).toList();
     }
 
     private static List<String> sorted(Comparator<Measurement> order) {
