@@ -7,8 +7,8 @@ import parsimony.benchmarks.compare.Comparison.TextRecord;
 import parsimony.benchmarks.compare.Measurement;
 
 /**
- * The table in the terminal. It is printed as the job goes on, a line for each row as soon as that is measured, so the columns' widths
- * are settled before the first row is known. Nothing is ever rewritten: it reads the same in a log.
+ * The table in the terminal. It is printed as the job goes on, a line for each row as soon as that is measured, so the
+ * columns' widths are settled before the first row is known. Nothing is ever rewritten: it reads the same in a log.
  */
 public final class TerminalTable {
     private static final List<Column> COLUMNS = List.of(
