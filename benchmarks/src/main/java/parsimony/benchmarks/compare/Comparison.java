@@ -32,7 +32,7 @@ public record Comparison(
     /**
      * @param name of the held-out text
      * @param sha256 of its bytes
-     * @param protocol context, stride and which tokens are scored, in words
+     * @param protocol context, stride and which tokens are scored, in words, without a full stop
      */
     public record TextRecord(String name, String sha256, long bytes, long tokens, String protocol) {}
 

@@ -10,6 +10,7 @@ import parsimony.benchmarks.compare.Measurement.PeakMemory;
 enum Column {
     BITS_PER_WEIGHT(
             "bits/wt",
+            7,
             "Bits per weight",
             "of the compressed matrices, all metadata counted; below, of the whole model",
             false,
@@ -18,6 +19,7 @@ enum Column {
             (row, dense) -> "model " + Figures.fixed(row.modelBitsPerWeight(), 2)),
     DISK(
             "disk",
+            8,
             "On disk",
             "the model as a file; below, as a part of the dense model's",
             false,
@@ -26,6 +28,7 @@ enum Column {
             (row, dense) -> Figures.percent((double) row.diskBytes() / dense.diskBytes(), 0)),
     MEMORY(
             "memory",
+            8,
             "In memory",
             "the model with what the backend keeps beside it; below, as a part of the dense model's",
             false,
@@ -34,22 +37,26 @@ enum Column {
             (row, dense) -> Figures.percent((double) row.memoryBytes() / dense.memoryBytes(), 0)),
     BITS_PER_BYTE(
             "bits/byte",
+            9,
             "Bits per byte",
             "of held-out text, fewer is better; below, perplexity a token",
             false,
             row -> row.quality().bitsPerByte(),
             row -> Figures.fixed(row.quality().bitsPerByte(), 3),
-            (row, dense) -> "ppl " + Figures.fixed(row.quality().perplexity(), 2)),
+            (row, dense) -> "ppl "
+                    + Figures.fixed(row.quality().perplexity(), row.quality().perplexity() < 1000 ? 2 : 0)),
     CHANGE(
             "change",
+            8,
             "Change",
             "of bits per byte from the dense model, relative and absolute",
             false,
             row -> row.quality().relativeChange(),
             row -> Figures.change(row.quality().relativeChange()),
-            (row, dense) -> Figures.signed(row.quality().change(), 3)),
+            (row, dense) -> Figures.signed(row.quality().change(), 4)),
     DIVERGENCE(
             "KL",
+            8,
             "Divergence",
             "from the dense model (Kullback–Leibler, nats a token); below, how often both find the same token likeliest",
             false,
@@ -58,6 +65,7 @@ enum Column {
             (row, dense) -> "top-1 " + Figures.percent(row.quality().agreement(), 1)),
     PREFILL(
             "prefill",
+            7,
             "Prefill",
             "speed of reading a prompt, relative to the dense model measured in turn; below, tokens a second",
             true,
@@ -66,6 +74,7 @@ enum Column {
             (row, dense) -> Figures.fixed(row.prefillTokensPerSecond(), 0) + "/s"),
     DECODE(
             "decode",
+            7,
             "Decode",
             "speed of writing one token at a time, relative to the dense model measured in turn; below, tokens a second",
             true,
@@ -74,6 +83,7 @@ enum Column {
             (row, dense) -> Figures.fixed(row.decodeTokensPerSecond(), 0) + "/s"),
     PEAK(
             "peak mem",
+            8,
             "Peak memory",
             "the most held while this row was made and measured; below, heap + native + mapped files",
             false,
@@ -82,6 +92,7 @@ enum Column {
             (row, dense) -> parts(row.peakBytes())),
     APPLY(
             "apply",
+            7,
             "Made in",
             "time to make this row's model",
             false,
@@ -89,8 +100,11 @@ enum Column {
             row -> Figures.seconds(row.applySeconds()),
             (row, dense) -> "");
 
-    /** For the terminal, eight characters at most. */
+    /** For the terminal. */
     final String shortLabel;
+
+    /** In the terminal, in characters. */
+    final int width;
 
     final String label;
 
@@ -104,6 +118,7 @@ enum Column {
 
     Column(
             String shortLabel,
+            int width,
             String label,
             String explanation,
             boolean moreIsBetter,
@@ -111,6 +126,7 @@ enum Column {
             Function<Measurement, String> text,
             BiFunction<Measurement, Measurement, String> detail) {
         this.shortLabel = shortLabel;
+        this.width = width;
         this.label = label;
         this.explanation = explanation;
         this.moreIsBetter = moreIsBetter;

@@ -35,18 +35,18 @@ public final class HtmlReport {
         Finding finding = Finding.of(comparison);
         MachineRecord machine = comparison.machine();
         Map<String, String> parts = Map.ofEntries(
-                Map.entry("headline", escaped(finding.headline())),
+                Map.entry("headline", unbroken(escaped(finding.headline()))),
                 Map.entry("sentence", sentence(finding, comparison)),
                 Map.entry("facts", facts(comparison)),
                 Map.entry("head", head()),
                 Map.entry("rows", rows(comparison)),
                 Map.entry("techniques", techniques(comparison.rows())),
+                Map.entry("text", escaped(comparison.text().name())),
                 Map.entry("protocol", escaped(comparison.text().protocol())),
                 Map.entry("machine", machine(machine)),
                 Map.entry("hashes", hashes(comparison)),
                 Map.entry("command", escaped(comparison.command())),
                 Map.entry("seed", Long.toString(comparison.seed())),
-                Map.entry("time", escaped(machine.time())),
                 Map.entry("style", resource("report.css")),
                 Map.entry("script", resource("report.js")),
                 Map.entry("charts", chartLibrary()),
@@ -64,7 +64,7 @@ public final class HtmlReport {
 
     /** The finding's sentence with the technique that it names set as code. */
     private static String sentence(Finding finding, Comparison comparison) {
-        String sentence = escaped(finding.sentence());
+        String sentence = unbroken(escaped(finding.sentence()));
         return comparison.rows().stream()
                 .map(row -> escaped(row.technique()))
                 .filter(technique -> sentence.contains(" " + technique))
@@ -128,7 +128,7 @@ public final class HtmlReport {
                     .formatted(
                             index, index == 0 ? " class=\"dense\"" : "", escaped(row.technique() + " " + row.title())));
             html.append("<th scope=\"row\" data-value=\"%s\">%s<span>%s</span></th>"
-                    .formatted(escaped(row.technique()), escaped(row.name()), escaped(options(row))));
+                    .formatted(escaped(row.technique()), escaped(row.name()), breakable(escaped(options(row)))));
             for (Column column : Column.values()) {
                 double value = column.value(row);
                 String tint = column == Column.CHANGE ? " class=\"%s\"".formatted(tint(value)) : "";
@@ -167,10 +167,12 @@ public final class HtmlReport {
         Map<String, List<Measurement>> byName = rows.stream()
                 .collect(Collectors.groupingBy(Measurement::name, LinkedHashMap::new, Collectors.toList()));
         StringBuilder html = new StringBuilder();
-        byName.forEach((name, ofName) -> html.append("<div><dt>%s</dt><dd><cite>%s</cite><span>%s</span></dd></div>\n"
+        byName.forEach((name, ofName) -> html.append("<div><dt>%s</dt><dd>%s<span>%s</span></dd></div>\n"
                 .formatted(
                         escaped(name),
-                        escaped(ofName.getFirst().title()),
+                        ofName.getFirst().title().isEmpty()
+                                ? ""
+                                : "<cite>" + escaped(ofName.getFirst().title()) + "</cite>",
                         ofName.stream()
                                 .map(row -> "<code>" + escaped(options(row)) + "</code>")
                                 .collect(Collectors.joining(" ")))));
@@ -231,6 +233,16 @@ public final class HtmlReport {
                 .replace(">", "&gt;")
                 .replace("\"", "&quot;")
                 .replace("'", "&#39;");
+    }
+
+    /** Keeps numbers and their units on one line. */
+    private static String unbroken(String html) {
+        return html.replaceAll("(?<=\\d) (?=%|MB|GB)", "&nbsp;");
+    }
+
+    /** Lets long options wrap between two of them. */
+    private static String breakable(String html) {
+        return html.replaceAll("[,+]", "$0<wbr>");
     }
 
     /** JSON in which nothing can end the script element it stands in. */

@@ -40,7 +40,11 @@ public final class ResultFile {
      */
     public static Comparison read(Path file) throws IOException {
         try {
-            return MAPPER.readValue(Files.readAllBytes(file), Comparison.class);
+            Comparison comparison = MAPPER.readValue(Files.readAllBytes(file), Comparison.class);
+            if (comparison == null) {
+                throw new IOException(file + " is not a result of compare: it holds nothing");
+            }
+            return comparison;
         } catch (NoSuchFileException exception) {
             throw new IOException(file + " does not exist", exception);
         } catch (StreamReadException exception) {

@@ -19,7 +19,6 @@ public final class TerminalTable {
             Column.PREFILL,
             Column.DECODE,
             Column.PEAK);
-    private static final int CELL = 9;
     private static final String GAP = " ";
 
     private static final String PLAIN = "\u001b[0m";
@@ -54,7 +53,7 @@ public final class TerminalTable {
     /** Prints the column headings. */
     public void begin() {
         StringBuilder line = new StringBuilder(padded("technique"));
-        COLUMNS.forEach(column -> line.append(GAP).append(rightAligned(column.shortLabel)));
+        COLUMNS.forEach(column -> line.append(GAP).append(rightAligned(column, column.shortLabel)));
         print(styled(DIM, line.toString()));
         rule();
     }
@@ -67,7 +66,7 @@ public final class TerminalTable {
         for (Column column : COLUMNS) {
             boolean quality = column == Column.BITS_PER_BYTE || column == Column.CHANGE;
             String style = quality ? base + tint(row.quality().relativeChange()) : base;
-            line.append(GAP).append(styled(style, rightAligned(column.text(row))));
+            line.append(GAP).append(styled(style, rightAligned(column, column.text(row))));
         }
         print(line.toString());
     }
@@ -82,15 +81,18 @@ public final class TerminalTable {
     }
 
     private int techniqueWidth() {
-        return width - COLUMNS.size() * (CELL + GAP.length());
+        return width
+                - COLUMNS.stream()
+                        .mapToInt(column -> GAP.length() + column.width)
+                        .sum();
     }
 
     private String padded(String text) {
         return text + " ".repeat(Math.max(0, techniqueWidth() - text.length()));
     }
 
-    private static String rightAligned(String text) {
-        return " ".repeat(Math.max(0, CELL - text.length())) + text;
+    private static String rightAligned(Column column, String text) {
+        return " ".repeat(Math.max(0, column.width - text.length())) + text;
     }
 
     /** Leaves options out at the right, whole ones if what stays is not too little. */

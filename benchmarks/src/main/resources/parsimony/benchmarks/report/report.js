@@ -23,11 +23,9 @@
   const fixed = (value, decimals) => (Number.isFinite(value) ? value.toFixed(decimals).replace("-", MINUS) : "\u2014");
   const megabytes = (bytes) => bytes / 1e6;
   const bitsPerByte = (row) => Number(row.quality.bitsPerByte);
-  const options = (row) =>
-    row.technique.startsWith(row.name + ":") ? row.technique.slice(row.name.length + 1) : row.technique;
 
   const PLOTS = {
-    size: { axis: "Model on disk, MB", x: (row) => megabytes(row.diskBytes), lessIsBetter: true },
+    size: { axis: "Model on disk, MB", x: (row) => megabytes(Number(row.diskBytes)), lessIsBetter: true },
     decode: { axis: "Decode speed, multiple of dense", x: (row) => Number(row.decodeRatio), lessIsBetter: false },
     prefill: { axis: "Prefill speed, multiple of dense", x: (row) => Number(row.prefillRatio), lessIsBetter: false },
   };
@@ -61,7 +59,7 @@
     };
   }
 
-  const NEAR = 1.3;
+  const NEAR = 1.15;
   const finite = record.rows.map(bitsPerByte).filter(Number.isFinite);
   const hasFar = finite.some((value) => value > NEAR * bitsPerByte(dense));
 
@@ -70,6 +68,30 @@
     const low = Math.min(...shown);
     const spread = Math.max(Math.max(...shown) - low, 0.02 * low);
     return roundRange(Math.max(0, low - 0.08 * spread), Math.max(...shown) + 0.12 * spread, compact ? 4 : 6);
+  }
+
+  const LOGARITHMIC = 4;
+
+  /** Sizes that span two octaves or more are shown by their ratios, so that the small models are not crowded together. */
+  function horizontalAxis(plot, points, compact) {
+    const values = points.map((point) => point.x);
+    const low = Math.min(...values);
+    const high = Math.max(...values);
+    const plain = (value) => String(Number(value.toFixed(2)));
+    if (!plot.lessIsBetter) {
+      const { min, max, step } = roundRange(Math.min(low, 1) * 0.96, Math.max(high, 1) * 1.02, compact ? 4 : 6);
+      return { type: "value", min, max, interval: step, axisLabel: { formatter: plain } };
+    }
+    if (!(low > 0 && high / low >= LOGARITHMIC)) {
+      return { type: "value", min: 0, axisLabel: { formatter: plain } };
+    }
+    return {
+      type: "log",
+      logBase: 2,
+      min: low * 0.72,
+      max: high * 1.15,
+      axisLabel: { formatter: (value) => (Math.abs(Math.log2(value) % 1) < 1e-6 ? plain(value) : "") },
+    };
   }
 
   /** The points that no other point beats in both directions, from left to right. */
@@ -111,40 +133,46 @@
       .map((row, index) => ({ row, index, x: plot.x(row), y: bitsPerByte(row) }))
       .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y) && !hidden.has(point.row.name));
     const front = paretoFront(points, plot.lessIsBetter);
+    const horizontal = horizontalAxis(plot, points, compact);
+    const longest = compact ? 24 : 40;
     const onFront = new Set(front.map((point) => point.index));
 
-    const series = names
+    // The front's points lie above the others, so that none is hidden by one that it beats.
+    const layers = names
       .filter((name) => !hidden.has(name))
-      .map((name) => ({
-        id: name,
+      .flatMap((name) => [false, true].map((best) => ({ name, best })));
+    const series = layers
+      .map(({ name, best }) => ({
+        id: `${name} ${best ? "on" : "behind"} the front`,
         name,
         type: "scatter",
         symbol: "path://" + shape(name),
         symbolKeepAspect: true,
         symbolSize: compact ? 12 : 14,
         clip: false,
-        z: 4,
+        z: best ? 5 : 4,
         itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1.5 },
-        emphasis: { scale: 1.6, label: { show: true } },
+        emphasis: { scale: 1.6 },
         label: {
-          show: true,
-          position: plot.lessIsBetter ? "right" : "top",
-          distance: 6,
+          show: false,
+          distance: LABEL.distance,
           color: colours("--soft"),
-          fontSize: 11,
-          formatter: ({ data }) => data.label,
+          fontSize: LABEL.size,
+          textBorderColor: colours("--page"),
+          textBorderWidth: 3,
+          formatter: ({ data }) => data.note,
         },
-        labelLayout: { hideOverlap: true },
         data: points
-          .filter((point) => point.row.name === name)
+          .filter((point) => point.row.name === name && onFront.has(point.index) === best)
           .map((point) => {
             const beyond = point.y > range.max;
             const faded = !matching(point.row);
-            const note = beyond ? `\u2191 ${fixed(point.y, 2)}` : onFront.has(point.index) ? options(point.row) : "";
+            const note = beyond ? `\u2191 ${fixed(point.y, 2)}` : onFront.has(point.index) || point.index === 0 ? point.row.technique : "";
             return {
               value: [point.x, beyond ? range.max : point.y],
               row: point.index,
-              label: compact && !beyond ? "" : note.length > 26 ? note.slice(0, 25) + "\u2026" : note,
+              beyond,
+              note: note.length > longest ? note.slice(0, longest - 1) + "\u2026" : note,
               itemStyle: {
                 opacity: faded ? 0.15 : 1,
                 ...(beyond && { color: colours("--page"), borderColor: colours(colourVariable(name)), borderWidth: 2 }),
@@ -160,23 +188,25 @@
       step: plot.lessIsBetter ? "end" : "start",
       symbol: "none",
       silent: true,
-      animation: false,
       z: 2,
       lineStyle: { color: colours("--accent"), width: 1.5, opacity: 0.55 },
       markLine: {
         silent: true,
-        animation: false,
+        z: 1,
         symbol: "none",
         label: { show: false },
         lineStyle: { color: colours("--soft"), type: [2, 4], width: 1, opacity: 0.7 },
-        data: [{ yAxis: bitsPerByte(dense) }, ...(plot.lessIsBetter ? [] : [{ xAxis: 1 }])],
+        data: [
+          ...(Number.isFinite(bitsPerByte(dense)) ? [{ yAxis: bitsPerByte(dense) }] : []),
+          ...(plot.lessIsBetter ? [] : [{ xAxis: 1 }]),
+        ],
       },
     });
 
     const text = { color: colours("--soft"), fontSize: 12 };
     const grid = { lineStyle: { color: colours("--line") } };
     return {
-      animationDuration: 250,
+      animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       grid: { left: 4, right: 28, top: 40, bottom: 30, containLabel: true },
       tooltip: {
@@ -189,17 +219,15 @@
         formatter: ({ data }) => tooltip(record.rows[data.row], plot),
       },
       xAxis: {
-        type: "value",
-        min: 0,
+        ...horizontal,
         name: plot.axis,
         nameLocation: "middle",
         nameGap: 30,
         nameTextStyle: text,
-        axisLabel: text,
+        axisLabel: { ...text, hideOverlap: true, ...horizontal.axisLabel },
         axisLine: { show: true, ...grid },
         axisTick: { show: false },
         splitLine: { show: false },
-        splitNumber: compact ? 4 : 6,
       },
       yAxis: {
         type: "value",
@@ -217,13 +245,58 @@
     };
   }
 
+  const LABEL = { size: 11, distance: 5, point: 7 };
+  const pencil = document.createElement("canvas").getContext("2d");
+
+  /** Shows the labels that find a place beside their point, first where no point can be: beyond the front. */
+  function placeLabels(chart, plot, series) {
+    const items = series.filter((one) => one.type === "scatter").flatMap((one) => one.data);
+    const width = chart.getWidth();
+    const taken = items.map((item) => {
+      const [x, y] = chart.convertToPixel({ gridIndex: 0 }, item.value);
+      item.pixel = { x, y };
+      return { left: x - LABEL.point, right: x + LABEL.point, top: y - LABEL.point, bottom: y + LABEL.point };
+    });
+    taken.push({ left: 0, right: 120, top: 0, bottom: 30 }); // The name of the axis stands here.
+    pencil.font = `${LABEL.size}px ${getComputedStyle(document.body).fontFamily}`;
+    const sides = plot.lessIsBetter ? ["left", "bottom", "top", "right"] : ["right", "bottom", "top", "left"];
+    for (const item of items.filter((one) => one.note).sort((a, b) => b.beyond - a.beyond)) {
+      const length = pencil.measureText(item.note).width + 4;
+      const half = LABEL.size / 2 + 1;
+      const away = LABEL.point + LABEL.distance;
+      const { x, y } = item.pixel;
+      const boxes = {
+        left: { left: x - away - length, right: x - away, top: y - half, bottom: y + half },
+        right: { left: x + away, right: x + away + length, top: y - half, bottom: y + half },
+        top: { left: x - length / 2, right: x + length / 2, top: y - away - 2 * half, bottom: y - away },
+        bottom: { left: x - length / 2, right: x + length / 2, top: y + away, bottom: y + away + 2 * half },
+      };
+      const margin = chart.convertToPixel({ xAxisIndex: 0 }, chart.getOption().xAxis[0].min ?? 0);
+      const floor = chart.convertToPixel({ yAxisIndex: 0 }, chart.getOption().yAxis[0].min);
+      const position = (item.beyond ? ["top"] : sides).find((side) => {
+        const box = boxes[side];
+        return (
+          box.left >= margin && box.right <= width && box.bottom <= floor &&
+          !taken.some((t) => t.left < box.right && box.left < t.right && t.top < box.bottom && box.top < t.bottom)
+        );
+      });
+      if (position) {
+        item.label = { show: true, position };
+        taken.push(boxes[position]);
+      }
+    }
+  }
+
   const charts = [];
 
   function draw() {
     const style = getComputedStyle(document.documentElement);
     const colours = (variable) => style.getPropertyValue(variable).trim();
-    for (const { chart, plot, node } of charts) {
-      chart.setOption(chartOption(plot, node.clientWidth, colours), { notMerge: true });
+    for (const { chart, plot } of charts) {
+      const option = chartOption(plot, chart.getWidth(), colours);
+      chart.setOption(option, { notMerge: true });
+      placeLabels(chart, plot, option.series);
+      chart.setOption({ series: option.series });
     }
   }
 
@@ -237,6 +310,8 @@
       }
     }
   }
+
+  const PAPER = { width: 640, height: 300 };
 
   function buildPlots() {
     document.getElementById("plots").hidden = false;
@@ -254,9 +329,13 @@
         }
       }).observe(node);
     }
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
-      matchMedia(query).addEventListener("change", draw);
-    }
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    matchMedia("print").addEventListener("change", ({ matches }) => {
+      for (const { chart } of charts) {
+        chart.resize(matches ? PAPER : { width: "auto", height: "auto" });
+      }
+      draw();
+    });
     draw();
   }
 
@@ -274,7 +353,10 @@
       button.title = record.rows.find((row) => row.name === name).title;
       button.setAttribute("aria-pressed", "true");
       button.addEventListener("click", () => {
-        const shown = hidden.delete(name) || !hidden.add(name);
+        const shown = hidden.delete(name);
+        if (!shown) {
+          hidden.add(name);
+        }
         button.setAttribute("aria-pressed", String(shown));
         draw();
       });

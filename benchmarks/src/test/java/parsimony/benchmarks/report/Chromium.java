@@ -1,5 +1,6 @@
 package parsimony.benchmarks.report;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -9,6 +10,7 @@ import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -37,7 +39,7 @@ final class Chromium implements AutoCloseable {
     static Optional<Path> find() {
         return Stream.of("chromium", "chromium-browser", "google-chrome")
                 .flatMap(name -> Arrays.stream(
-                                System.getenv().getOrDefault("PATH", "").split(java.io.File.pathSeparator))
+                                System.getenv().getOrDefault("PATH", "").split(File.pathSeparator))
                         .map(folder -> Path.of(folder, name)))
                 .filter(Files::isExecutable)
                 .findFirst();
@@ -86,18 +88,23 @@ final class Chromium implements AutoCloseable {
         call("Network.enable", Map.of());
     }
 
-    void view(int width, int height, boolean dark) throws InterruptedException {
+    /** @param medium screen or print */
+    void view(int width, int height, boolean dark, String medium) throws InterruptedException {
         call(
                 "Emulation.setDeviceMetricsOverride",
                 Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", width < 600));
         call(
                 "Emulation.setEmulatedMedia",
-                Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", dark ? "dark" : "light"))));
+                Map.of(
+                        "media",
+                        medium,
+                        "features",
+                        List.of(Map.of("name", "prefers-color-scheme", "value", dark ? "dark" : "light"))));
     }
 
     /** Opens a page and waits until it has run. Returns the addresses that it asked for and the errors that it reported. */
     List<String> open(Path page) throws InterruptedException {
-        List<String> notes = new java.util.ArrayList<>();
+        List<String> notes = new ArrayList<>();
         String address = page.toUri().toString();
         int id = send("Page.navigate", Map.of("url", address));
         boolean loaded = false;
@@ -185,14 +192,14 @@ final class Chromium implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         socket.abort();
         stop();
     }
 
-    private void stop() throws InterruptedException {
+    private void stop() {
         process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroyForcibly().waitFor();
+        process.destroyForcibly().onExit().join();
         client.shutdownNow();
     }
 

@@ -24,7 +24,7 @@ class FindingTest {
         Finding finding = finding(DENSE, row(3, 0.2), row(4, 0.1), row(2, Double.NaN));
         assertThat(finding.headline()).isEqualTo("None stays within 1 % of the dense model");
         assertThat(finding.sentence())
-                .endsWith("the closest, rtn:4.0, is 5.0 times smaller on disk and needs 9.6 % more bits per byte.");
+                .endsWith("the closest, rtn:4.0, is 4.9 times smaller on disk and needs 9.6 % more bits per byte.");
     }
 
     @Test

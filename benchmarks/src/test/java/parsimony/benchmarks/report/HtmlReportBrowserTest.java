@@ -21,6 +21,15 @@ import tools.jackson.databind.JsonNode;
 class HtmlReportBrowserTest {
     private static final Comparison COMPARISON = SampleComparison.comparison();
     private static final Path PICTURES = Path.of("target/report");
+
+    /** Lets layout and observers come to rest. */
+    private static final String SETTLED = "new Promise(done => setTimeout(() => requestAnimationFrame(done), 150))";
+
+    /** The colour of the first technique that is not dense. */
+    private static final String LIGHT_BLUE = "#0b6bb5";
+
+    private static final String DARK_BLUE = "#62aef0";
+
     private static Path folder;
     private static Path page;
     private static Chromium browser;
@@ -45,7 +54,7 @@ class HtmlReportBrowserTest {
 
     @BeforeEach
     void open() throws InterruptedException {
-        browser.view(1280, 900, false);
+        browser.view(1280, 900, false, "screen");
         assertThat(browser.open(page)).containsExactly(page.toUri().toString());
     }
 
@@ -97,7 +106,7 @@ class HtmlReportBrowserTest {
     }
 
     @Test
-    void namesThePointUnderTheMouse() throws InterruptedException {
+    void namesThePointUnderTheMouse() throws IOException, InterruptedException {
         browser.evaluate(
                 "document.querySelector('[data-plot=size]').scrollIntoView({block: 'center', behavior: 'instant'})");
         browser.evaluate(SETTLED);
@@ -111,6 +120,7 @@ class HtmlReportBrowserTest {
                         COMPARISON.baseline().diskBytes() / 1e6,
                         COMPARISON.baseline().quality().bitsPerByte()));
         browser.mouse("mouseMoved", at);
+        browser.screenshot(PICTURES.resolve("hover.png"), false);
         assertThat(text("document.querySelector('[data-plot=size] .tip')?.textContent"))
                 .contains("dense:type=f32")
                 .contains("1.040")
@@ -130,29 +140,36 @@ class HtmlReportBrowserTest {
     @Test
     void fitsScreensAndFollowsTheirColours() throws IOException, InterruptedException {
         for (boolean dark : new boolean[] {false, true}) {
-            for (int width : new int[] {1280, 390}) {
-                browser.view(width, width == 1280 ? 900 : 844, dark);
-                browser.evaluate(SETTLED);
-                String name = (width == 1280 ? "desktop" : "phone") + (dark ? "-dark" : "-light");
-                browser.screenshot(PICTURES.resolve(name + ".png"), false);
-                browser.screenshot(PICTURES.resolve(name + "-whole.png"), true);
-                assertThat(browser.evaluate("document.documentElement.scrollWidth")
-                                .asInt())
-                        .as("nothing sticks out at %s", name)
-                        .isEqualTo(width);
-                String ink = text("getComputedStyle(document.documentElement).getPropertyValue('--series-1').trim()");
-                assertThat(text("document.querySelector('[data-plot=size]').innerHTML"))
-                        .as("the plots' colours at %s", name)
-                        .contains(hexOrRgb(ink));
-            }
+            look("desktop", 1280, 900, dark, "screen");
+            assertThat(plot()).contains(dark ? DARK_BLUE : LIGHT_BLUE);
+            look("phone", 390, 844, dark, "screen");
+            assertThat(plot()).contains(dark ? DARK_BLUE : LIGHT_BLUE);
         }
     }
 
-    /** Lets layout, observers and animations come to rest. */
-    private static final String SETTLED = "new Promise(done => setTimeout(() => requestAnimationFrame(done), 600))";
+    @Test
+    void printsInLightColours() throws IOException, InterruptedException {
+        look("paper", 690, 980, true, "print");
+        assertThat(plot()).contains(LIGHT_BLUE).doesNotContain(DARK_BLUE);
+        assertThat(text("getComputedStyle(document.querySelector('.filter')).display"))
+                .isEqualTo("none");
+    }
 
-    private static String hexOrRgb(String colour) {
-        return colour;
+    /** Takes pictures, and sees that nothing sticks out sideways. */
+    private static void look(String name, int width, int height, boolean dark, String medium)
+            throws IOException, InterruptedException {
+        browser.view(width, height, dark, medium);
+        browser.evaluate(SETTLED);
+        String picture = name + (dark ? "-dark" : "-light");
+        browser.screenshot(PICTURES.resolve(picture + ".png"), false);
+        browser.screenshot(PICTURES.resolve(picture + "-whole.png"), true);
+        assertThat(browser.evaluate("document.documentElement.scrollWidth").asInt())
+                .as(picture)
+                .isEqualTo(width);
+    }
+
+    private static String plot() throws InterruptedException {
+        return text("document.querySelector('[data-plot=size]').innerHTML");
     }
 
     private static String text(String expression) throws InterruptedException {

@@ -58,7 +58,7 @@ class ResultFileTest {
         refuses(json.substring(0, json.length() / 2), "is not valid JSON at line ");
         refuses("not JSON", "is not valid JSON at line 1, column ");
         refuses("", "is not a result of compare: the document is missing");
-        refuses("null", "is not a result of compare: the document is missing");
+        refuses("null", "is not a result of compare: it holds nothing");
         refuses("[1]", "is not a result of compare: the document is missing or not of the right kind");
         refuses("{}", "is not a result of compare: command is missing");
         refuses(

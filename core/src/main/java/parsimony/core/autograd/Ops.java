@@ -58,24 +58,24 @@ public final class Ops {
         Tensor y = Tensor.zeros(x.rows(), weights.dimension(0));
         backend.multiply(x.matrix(), false, weights.matrix(), true, y.matrix(), false);
         onBackward(y, bytes(x), dy -> {
-            backend.multiply(
-                    dy.matrix(),
-                    false,
-                    weights.matrix(),
-                    false,
-                    x.gradientForAdding().matrix(),
-                    true);
+            addProduct(dy, false, weights, x);
             if (weights.isTrainable()) {
-                backend.multiply(
-                        dy.matrix(),
-                        true,
-                        x.matrix(),
-                        false,
-                        weights.gradientForAdding().matrix(),
-                        true);
+                addProduct(dy, true, x, weights);
             }
         });
         return y;
+    }
+
+    /** Adds op(dy) · factor to the gradient of {@code input}; the first product is written where zeros would be added to. */
+    private void addProduct(Tensor dy, boolean transpose, Tensor factor, Tensor input) {
+        boolean accumulate = input.gradient() != null;
+        backend.multiply(
+                dy.matrix(),
+                transpose,
+                factor.matrix(),
+                false,
+                input.gradientForAdding().matrix(),
+                accumulate);
     }
 
     /**
@@ -110,7 +110,11 @@ public final class Ops {
         Tensor y = a.copy();
         backend.add(b, y);
         onBackward(y, 0, dy -> {
-            backend.add(dy, b.gradientForAdding());
+            if (b.gradient() == null) {
+                b.setGradient(dy.copy());
+            } else {
+                backend.add(dy, b.gradient());
+            }
             if (a.gradient() == null) {
                 // The sum's gradient is not needed any more, so a takes it over instead of copying it.
                 a.setGradient(dy);

@@ -33,7 +33,7 @@ public final class Reference {
         if (ofText.tokens() * model.config().hiddenSize() > MOST_KEPT) {
             return compute.get();
         }
-        if (evaluator != byEvaluator || text != ofText) {
+        if (evaluator != byEvaluator || !ofText.equals(text)) {
             kept.clear();
             evaluator = byEvaluator;
             text = ofText;

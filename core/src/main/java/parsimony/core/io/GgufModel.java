@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,6 +17,7 @@ import parsimony.core.model.TransformerConfig.Llama3Scaling;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
+import parsimony.core.text.GgufTokenizer;
 
 /**
  * A transformer in a GGUF file. The architecture {@code llama} (Mistral's files use it too) has interleaved rotary pairs (2i, 2i + 1); {@code qwen2} has
@@ -104,6 +106,39 @@ public final class GgufModel {
             }
         }
         throw new IllegalArgumentException("the tensor " + name + " has no name in GGUF files");
+    }
+
+    /**
+     * The vocabulary that a file carries.
+     *
+     * @throws ModelFormatException if it carries none, or one whose values have the wrong types
+     */
+    public static GgufTokenizer.Vocabulary vocabulary(Path file, GgufMetadata metadata) throws ModelFormatException {
+        String prefix = "tokenizer.ggml.";
+        if (!metadata.has(prefix + "model")) {
+            throw new ModelFormatException(file, -1, "this file carries no tokenizer; name one with --tokenizer");
+        }
+        List<Float> scores = new ArrayList<>();
+        if (metadata.has(prefix + "scores")) {
+            for (float score : metadata.floats(prefix + "scores")) {
+                scores.add(score);
+            }
+        }
+        return new GgufTokenizer.Vocabulary(
+                file,
+                metadata.string(prefix + "model"),
+                metadata.has(prefix + "pre") ? metadata.string(prefix + "pre") : "",
+                metadata.strings(prefix + "tokens"),
+                scores,
+                metadata.has(prefix + "token_type")
+                        ? Arrays.stream(metadata.integers(prefix + "token_type"))
+                                .boxed()
+                                .toList()
+                        : List.of(),
+                metadata.has(prefix + "merges") ? metadata.strings(prefix + "merges") : List.of(),
+                metadata.integer(prefix + "bos_token_id", -1),
+                metadata.integer(prefix + "eos_token_id", -1),
+                metadata.truth(prefix + "add_space_prefix", true));
     }
 
     /**

@@ -58,16 +58,37 @@ final class Attention {
             }
         }
         int group = heads / keyValueHeads;
-        backend.parallel(tasks.size() * group, i -> {
-            Task task = tasks.get(i / group);
-            int head = task.keyValueHead * group + i % group;
-            kernel.forward(
-                    backend,
-                    head(task, queries.matrix(), head),
-                    view(task.span, head, output.matrix()),
-                    logSumExp,
-                    head * output.rows() + task.span.firstRow());
-        });
+        if (queries.rows() == 1 && tasks.size() >= backend.threads()) {
+            // The heads of a group are rows of one matrix, so that their keys and values are read once.
+            Matrix queryHeads = Matrix.of(queries.array(), heads, headSize);
+            Matrix outputHeads = Matrix.of(output.array(), heads, headSize);
+            backend.parallel(tasks.size(), i -> {
+                Task task = tasks.get(i);
+                int head = task.keyValueHead * group;
+                kernel.forward(
+                        backend,
+                        new AttentionKernel.Head(
+                                queryHeads.rows(head, group),
+                                task.tiles,
+                                new OfFirstRow(task.span.visibility()),
+                                scale,
+                                0),
+                        outputHeads.rows(head, group),
+                        logSumExp,
+                        head);
+            });
+        } else {
+            backend.parallel(tasks.size() * group, i -> {
+                Task task = tasks.get(i / group);
+                int head = task.keyValueHead * group + i % group;
+                kernel.forward(
+                        backend,
+                        head(task, queries.matrix(), head),
+                        view(task.span, head, output.matrix()),
+                        logSumExp,
+                        head * output.rows() + task.span.firstRow());
+            });
+        }
         if (Tape.isOpen()) {
             recordBackward(context, queries, keys, values, output, logSumExp, tasks);
         }
@@ -122,6 +143,19 @@ final class Attention {
 
     private AttentionKernel.Head head(Task task, Matrix queries, int head) {
         return new AttentionKernel.Head(view(task.span, head, queries), task.tiles, task.span.visibility(), scale, 0);
+    }
+
+    /** What the heads of a group see that all stand in a sequence's only row. */
+    private record OfFirstRow(Visibility row) implements Visibility {
+        @Override
+        public boolean visible(int query, KeyValueTile tile, int key) {
+            return row.visible(0, tile, key);
+        }
+
+        @Override
+        public Coverage coverage(int firstQuery, int queries, KeyValueTile tile, int firstKey, int keys) {
+            return row.coverage(0, 1, tile, firstKey, keys);
+        }
     }
 
     /** One key/value head of one sequence, with what its queries look at. */

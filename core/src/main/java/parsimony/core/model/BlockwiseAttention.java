@@ -160,10 +160,10 @@ public final class BlockwiseAttention implements AttentionKernel {
 
     private static void mask(Visibility visibility, int firstQuery, Range range, Matrix scores) {
         for (int block = 0; block < range.keys; block += KEYS) {
-            int keys = Math.min(KEYS, range.keys - block);
-            if (visibility.coverage(firstQuery, scores.rows(), range.tile, range.first + block, keys) == Coverage.ALL) {
+            if (range.coverage[(range.first + block) / KEYS] == Coverage.ALL) {
                 continue;
             }
+            int keys = Math.min(KEYS, range.keys - block);
             for (int row = 0; row < scores.rows(); row++) {
                 int start = row * scores.stride() + range.column + block;
                 for (int key = 0; key < keys; key++) {
@@ -175,32 +175,41 @@ public final class BlockwiseAttention implements AttentionKernel {
         }
     }
 
-    /** The runs of keys that at least one of the queries may see. */
+    /** The runs of blocks of keys that at least one of the queries may see. */
     private static List<Range> visibleRanges(Head head, int firstQuery, int queries) {
         List<Range> ranges = new ArrayList<>();
         int column = 0;
         for (int index = 0; index < head.tiles().size(); index++) {
             KeyValueTile tile = head.tiles().get(index);
-            int start = -1;
-            for (int block = 0; block < tile.size() + KEYS; block += KEYS) {
-                int keys = Math.min(KEYS, tile.size() - block);
-                boolean seen =
-                        keys > 0 && head.visibility().coverage(firstQuery, queries, tile, block, keys) != Coverage.NONE;
-                if (seen && start < 0) {
-                    start = block;
-                } else if (!seen && start >= 0) {
-                    int end = Math.min(block, tile.size());
-                    ranges.add(new Range(tile, index, start, end - start, column));
-                    column += end - start;
-                    start = -1;
+            Coverage[] coverage = new Coverage[(tile.size() + KEYS - 1) / KEYS];
+            for (int block = 0; block < coverage.length; block++) {
+                int keys = Math.min(KEYS, tile.size() - block * KEYS);
+                coverage[block] = head.visibility().coverage(firstQuery, queries, tile, block * KEYS, keys);
+            }
+            int block = 0;
+            while (block < coverage.length) {
+                int start = block;
+                while (block < coverage.length && coverage[block] != Coverage.NONE) {
+                    block++;
+                }
+                if (block == start) {
+                    block++;
+                } else {
+                    int keys = Math.min(block * KEYS, tile.size()) - start * KEYS;
+                    ranges.add(new Range(tile, index, start * KEYS, keys, column, coverage));
+                    column += keys;
                 }
             }
         }
         return ranges;
     }
 
-    /** Keys {@code first … first + keys − 1} of a tile, at {@code column} of the block's scores. */
-    private record Range(KeyValueTile tile, int tileIndex, int first, int keys, int column) {
+    /**
+     * Keys {@code first … first + keys − 1} of a tile, at {@code column} of the block's scores.
+     *
+     * @param coverage of every block of keys of the tile
+     */
+    private record Range(KeyValueTile tile, int tileIndex, int first, int keys, int column, Coverage[] coverage) {
         Matrix keyRows() {
             return tile.keys().rows(first, keys);
         }

@@ -33,9 +33,11 @@ public final class Linear {
     }
 
     /** A layer of the same name that shares this one's weights until one of the two is changed. */
-    public Linear copy() {
+    public synchronized Linear copy() {
         Linear copy = new Linear(name, weight, bias);
         copy.transform = transform;
+        copy.preparedBy = preparedBy;
+        copy.prepared = prepared;
         return copy;
     }
 

@@ -49,10 +49,10 @@ public final class FiniteDifferences {
             largest = Math.max(largest, Math.abs(value));
         }
         assertThat(largest).as("the gradient of " + what + " says nothing").isPositive();
-        for (int i = 0; i < expected.length; i++) {
-            assertThat((double) actual[i])
-                    .as("gradient of " + what + " at " + i)
-                    .isCloseTo(expected[i], Offset.offset(tolerance * largest));
+        double[] numbers = new double[actual.length];
+        for (int i = 0; i < actual.length; i++) {
+            numbers[i] = actual[i];
         }
+        assertThat(numbers).as("gradient of " + what).containsExactly(expected, Offset.offset(tolerance * largest));
     }
 }

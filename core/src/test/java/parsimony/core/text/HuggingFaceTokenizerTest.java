@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import parsimony.core.io.ModelFormatException;
 
 class HuggingFaceTokenizerTest {
-    private static final String EMBEDDED = "/parsimony/core/models/java-5m/";
+    private static final String EMBEDDED = "/parsimony/core/models/java-6m/";
 
     @TempDir
     private Path folder;

@@ -1,16 +1,13 @@
-package parsimony.quantization;
+package parsimony.core.technique;
 
 import java.util.List;
-import parsimony.core.technique.LayerwiseCompressor;
-import parsimony.core.technique.LinearTask;
-import parsimony.core.technique.TechniqueException;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /** The dense baseline: the same weights as floats of 32 or 16 bits, rounded to nearest even. */
-public final class Cast extends LayerwiseCompressor<Cast.Options> {
+public final class Dense extends LayerwiseCompressor<Dense.Options> {
     /** @param type the format of one weight */
     public record Options(DataType type) {
         public Options {

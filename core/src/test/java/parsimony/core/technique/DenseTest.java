@@ -1,4 +1,4 @@
-package parsimony.quantization;
+package parsimony.core.technique;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -8,19 +8,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import parsimony.core.backend.scalar.ScalarBackend;
-import parsimony.core.technique.Technique;
-import parsimony.core.technique.TechniqueContext;
-import parsimony.core.technique.TechniqueContract;
-import parsimony.core.technique.TechniqueException;
-import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
-class CastTest extends TechniqueContract<Cast.Options> {
+class DenseTest extends TechniqueContract<Dense.Options> {
     @Override
-    protected Technique<Cast.Options> technique() {
-        return new Cast();
+    protected Technique<Dense.Options> technique() {
+        return new Dense();
     }
 
     @Override

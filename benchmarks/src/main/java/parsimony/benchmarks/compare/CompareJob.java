@@ -1,0 +1,221 @@
+package parsimony.benchmarks.compare;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import parsimony.benchmarks.compare.Measurement.PeakMemory;
+import parsimony.benchmarks.compare.Measurement.Quality;
+import parsimony.core.autograd.Ops;
+import parsimony.core.backend.Backend;
+import parsimony.core.eval.Evaluation;
+import parsimony.core.eval.Evaluator;
+import parsimony.core.eval.HeldOutText;
+import parsimony.core.eval.Reference;
+import parsimony.core.eval.Speed;
+import parsimony.core.io.LanguageModel;
+import parsimony.core.model.Linear;
+import parsimony.core.model.Transformer;
+import parsimony.core.technique.Dense;
+import parsimony.core.technique.Paper;
+import parsimony.core.technique.Survey;
+import parsimony.core.technique.Technique;
+import parsimony.core.technique.TechniqueContext;
+import parsimony.core.technique.TechniqueSpec;
+import parsimony.core.technique.Techniques;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.WeightStorage;
+import parsimony.core.text.Corpus;
+import parsimony.core.text.Tokenizer;
+
+/**
+ * Applies each technique to a copy of one model and measures what it costs and what it saves, all in one run, against the dense 32-bit model.
+ */
+public final class CompareJob {
+    private static final int CALIBRATION_SEQUENCES = 32;
+    private static final int CALIBRATION_TOKENS = 512;
+    private static final Speed.Options PROBE_SPEED = new Speed.Options(256, 8, Duration.ZERO, 1, 0);
+
+    private final LanguageModel model;
+    private final Backend backend;
+    private final Options options;
+
+    /**
+     * @param techniques what to measure beside the dense baseline, which always comes first
+     * @param heldOut documents to measure quality on
+     * @param textName what the text is called beside the numbers
+     * @param calibration documents that techniques may look at
+     * @param context tokens of a window of the quality measurement
+     * @param speed how speed is measured
+     * @param deadline for starting another row, or null for none
+     * @param seed of everything random
+     */
+    public record Options(
+            List<TechniqueSpec> techniques,
+            Corpus heldOut,
+            String textName,
+            Corpus calibration,
+            int context,
+            Speed.Options speed,
+            Duration deadline,
+            long seed) {}
+
+    /** Hears how the job goes. */
+    public interface Listener {
+        /** What is being done now, in a few words. */
+        void doing(String what);
+
+        void measured(Measurement row);
+
+        /** The time is up before this row was begun. */
+        void skipped(TechniqueSpec technique);
+    }
+
+    /**
+     * @param rows one for each technique that was measured
+     * @param protocol of the quality measurement
+     */
+    public record Result(List<Measurement> rows, Evaluation.Protocol protocol) {}
+
+    public CompareJob(LanguageModel model, Backend backend, Options options) {
+        this.model = model;
+        this.backend = backend;
+        this.options = options;
+    }
+
+    /** The dense baseline, then what each installed technique wants to show: all of it, or one row each. */
+    public static List<TechniqueSpec> showcase(boolean quick) {
+        List<TechniqueSpec> specs = new ArrayList<>();
+        for (Technique<?> technique : Techniques.all()) {
+            List<TechniqueSpec> shown = TechniqueSpec.showcase(technique);
+            List<TechniqueSpec> rows = quick ? shown.subList(0, Math.min(1, shown.size())) : shown;
+            specs.addAll(technique instanceof Dense ? 0 : specs.size(), rows);
+        }
+        return specs;
+    }
+
+    /** Measures everything, row by row. */
+    public Result run(Listener listener) {
+        long started = System.nanoTime();
+        Ops ops = new Ops(backend);
+        listener.doing("reading held-out and calibration text");
+        HeldOutText text = heldOutText();
+        TechniqueContext context = TechniqueContext.of(backend)
+                .withCalibration(calibration())
+                .withSeed(options.seed);
+        TechniqueSpec dense = new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
+        Transformer baseline = dense.apply(model.transformer(), context);
+        Reference reference = new Reference(baseline);
+        Set<TechniqueSpec> specs = new LinkedHashSet<>(List.of(dense));
+        specs.addAll(options.techniques);
+
+        List<Measurement> rows = new ArrayList<>();
+        Evaluation.Protocol protocol = null;
+        for (TechniqueSpec spec : specs) {
+            if (!rows.isEmpty() && isOver(started)) {
+                listener.skipped(spec);
+                continue;
+            }
+            listener.doing(spec + ": applying");
+            Transformer compressed;
+            PeakMemory peak;
+            double applySeconds;
+            try (MemoryProbe probe = new MemoryProbe()) {
+                long applying = System.nanoTime();
+                compressed = spec.apply(
+                        model.transformer(),
+                        context.withProgress((what, done, total, bytes) ->
+                                listener.doing(spec + ": " + what + " (" + done + " of " + total + ")")));
+                applySeconds = (System.nanoTime() - applying) / 1e9;
+                Speed.measure(ops, compressed, PROBE_SPEED);
+                peak = probe.peak();
+            }
+            Evaluation quality = new Evaluator(ops, options.context)
+                    .evaluate(compressed, reference, text, (scored, tokens, bits) ->
+                            listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
+            protocol = quality.protocol();
+            listener.doing(spec + ": speed");
+            Speed.Comparison speed = Speed.compare(ops, compressed, baseline, options.speed);
+            double denseBits = rows.isEmpty() ? quality.bitsPerByte() : rows.getFirst().quality().bitsPerByte();
+            Measurement row = new Measurement(
+                    spec.toString(),
+                    seriesName(spec),
+                    title(spec),
+                    bitsPerWeight(compressed),
+                    8.0 * compressed.bytes() / compressed.config().parameters(),
+                    compressed.bytes(),
+                    compressed.bytes() + preparedBytes(compressed),
+                    peak,
+                    new Quality(
+                            quality.bitsPerByte(),
+                            quality.bitsPerByte() - denseBits,
+                            quality.perplexity(),
+                            quality.divergence().kullbackLeibler(),
+                            quality.divergence().topOneAgreement()),
+                    speed.model().prefill(),
+                    speed.model().decode(),
+                    rows.isEmpty() ? 1 : speed.prefillRatio(),
+                    rows.isEmpty() ? 1 : speed.decodeRatio(),
+                    applySeconds);
+            rows.add(row);
+            listener.measured(row);
+        }
+        return new Result(rows, protocol);
+    }
+
+    private boolean isOver(long started) {
+        return options.deadline != null && System.nanoTime() - started > options.deadline.toNanos();
+    }
+
+    private HeldOutText heldOutText() {
+        return new HeldOutText(
+                options.textName,
+                options.heldOut.documents().stream()
+                        .map(document -> new HeldOutText.Document(
+                                model.tokenizer().encode(document.text(), false), Corpus.of(List.of(document)).bytes()))
+                        .toList());
+    }
+
+    /** Sequences as the model was trained on: each begins with the token that begins a text, where there is one. */
+    private List<int[]> calibration() {
+        Tokenizer tokenizer = model.tokenizer();
+        int length = Math.min(CALIBRATION_TOKENS, model.transformer().config().contextLength());
+        List<int[]> sequences = new ArrayList<>();
+        for (Corpus.Document document : options.calibration.documents()) {
+            int[] tokens = tokenizer.encode(document.text(), true);
+            if (tokens.length >= length && sequences.size() < CALIBRATION_SEQUENCES) {
+                sequences.add(Arrays.copyOf(tokens, length));
+            }
+        }
+        return sequences;
+    }
+
+    private static double bitsPerWeight(Transformer model) {
+        long bytes = 0;
+        long weights = 0;
+        for (Linear linear : model.linears()) {
+            bytes += linear.weight().bytes();
+            weights += (long) linear.outputs() * linear.inputs();
+        }
+        return 8.0 * bytes / weights;
+    }
+
+    private static long preparedBytes(Transformer model) {
+        return model.linears().stream().mapToLong(Linear::preparedBytes).sum()
+                + model.output().preparedBytes();
+    }
+
+    private static String seriesName(TechniqueSpec spec) {
+        return String.join("+", spec.steps().stream().map(step -> step.technique().name()).toList());
+    }
+
+    private static String title(TechniqueSpec spec) {
+        Paper paper = spec.steps().getLast().technique().getClass().getAnnotation(Paper.class);
+        if (paper == null) {
+            return "";
+        }
+        return paper.survey() > 0 ? Survey.entry(paper.survey()).title() : paper.title();
+    }
+}

@@ -1,0 +1,64 @@
+package parsimony.benchmarks.compare;
+
+import java.lang.management.ManagementFactory;
+import parsimony.benchmarks.compare.Measurement.PeakMemory;
+import parsimony.core.tensor.NativeMemory;
+
+/**
+ * Watches how much memory is held above what was held before. The heap is collected again and again meanwhile, so that garbage does not count;
+ * nothing that is timed may run under a probe.
+ */
+final class MemoryProbe implements AutoCloseable {
+    private static final long PAUSE_MILLISECONDS = 30;
+
+    private final long heapBefore;
+    private final long allocatedBefore;
+    private final long mappedBefore;
+    private final Thread watcher;
+    private volatile boolean stopped;
+    private volatile long heapPeak;
+
+    MemoryProbe() {
+        heapBefore = liveHeap();
+        heapPeak = heapBefore;
+        NativeMemory.allocated().resetPeak();
+        NativeMemory.mapped().resetPeak();
+        allocatedBefore = NativeMemory.allocated().current();
+        mappedBefore = NativeMemory.mapped().current();
+        watcher = Thread.ofPlatform().daemon().name("memory-probe").start(this::watch);
+    }
+
+    private void watch() {
+        while (!stopped) {
+            heapPeak = Math.max(heapPeak, liveHeap());
+            try {
+                Thread.sleep(PAUSE_MILLISECONDS);
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+    }
+
+    private static long liveHeap() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    /** The most that was held at once of each kind since the probe was made, beyond what was held then. */
+    PeakMemory peak() {
+        return new PeakMemory(
+                heapPeak - heapBefore,
+                NativeMemory.allocated().peak() - allocatedBefore,
+                NativeMemory.mapped().peak() - mappedBefore);
+    }
+
+    @Override
+    public void close() {
+        stopped = true;
+        try {
+            watcher.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package parsimony.core.io;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import parsimony.core.model.Transformer;
+import parsimony.core.text.GgufTokenizer;
+import parsimony.core.text.HuggingFaceTokenizer;
+import parsimony.core.text.Llama2cTokenizer;
+import parsimony.core.text.Tokenizer;
+
+/**
+ * A transformer with the tokenizer that its tokens come from.
+ *
+ * @param name for people: the embedded model's name, or the file's
+ * @param transformer the model
+ * @param tokenizer of the same vocabulary
+ */
+public record LanguageModel(String name, Transformer transformer, Tokenizer tokenizer) {
+    private static final String TOKENIZER = "tokenizer.json";
+
+    /** The models that come with the project, trained on Java source code; they share one tokenizer. */
+    public enum Embedded {
+        /** The model that everything is measured on. */
+        TARGET("java-6m"),
+        /** A small one that drafts for it. */
+        DRAFT("java-1m");
+
+        private static final List<String> FILES =
+                List.of("config.json", "model.safetensors", TOKENIZER, "tokenizer_config.json");
+
+        private final String folder;
+
+        Embedded(String folder) {
+            this.folder = folder;
+        }
+
+        public String modelName() {
+            return folder;
+        }
+    }
+
+    /**
+     * Opens an embedded model.
+     *
+     * @throws IOException if it is not part of this build, or cannot be read
+     */
+    public static LanguageModel embedded(Embedded model) throws IOException {
+        Path folder = Files.createTempDirectory("parsimony-");
+        try {
+            for (String file : Embedded.FILES) {
+                String resource = "/parsimony/core/models/" + model.folder + "/" + file;
+                try (InputStream in = LanguageModel.class.getResourceAsStream(resource)) {
+                    if (in == null) {
+                        throw new IOException("the embedded model " + model.folder + " is not part of this build: "
+                                + file + " is missing");
+                    }
+                    Files.copy(in, folder.resolve(file));
+                }
+            }
+            LanguageModel opened = open(folder, null);
+            return new LanguageModel(model.folder, opened.transformer, opened.tokenizer);
+        } finally {
+            // What was mapped stays readable after its name is gone.
+            for (String file : Embedded.FILES) {
+                Files.deleteIfExists(folder.resolve(file));
+            }
+            Files.deleteIfExists(folder);
+        }
+    }
+
+    /**
+     * Opens a model in any format that {@link ModelFile} knows.
+     *
+     * @param tokenizer a tokenizer's file ({@code tokenizer.json}, a GGUF file or llama2.c's {@code .bin}); if null, the one that lies in the model's folder, is
+     *     part of the GGUF file, or stands beside the llama2.c file as {@code tokenizer.bin} or {@code tok<vocabulary>.bin}
+     */
+    public static LanguageModel open(Path model, Path tokenizer) throws IOException {
+        ModelFile file = ModelFile.open(model);
+        Tokenizer opened = tokenizer != null ? openTokenizer(tokenizer) : tokenizerOf(file);
+        int vocabulary = file.transformer().config().vocabularySize();
+        if (opened.size() > vocabulary) {
+            throw new ModelFormatException(
+                    tokenizer == null ? model : tokenizer,
+                    -1,
+                    "the tokenizer has " + opened.size() + " tokens, more than the model's vocabulary of "
+                            + vocabulary);
+        }
+        Path name = model.toAbsolutePath().normalize().getFileName();
+        return new LanguageModel(name == null ? model.toString() : name.toString(), file.transformer(), opened);
+    }
+
+    private static Tokenizer tokenizerOf(ModelFile file) throws IOException {
+        switch (file.format()) {
+            case HUGGING_FACE -> {
+                return HuggingFaceTokenizer.open(file.path().resolve(TOKENIZER));
+            }
+            case GGUF -> {
+                return GgufTokenizer.of(GgufModel.vocabulary(file.path(), file.metadata()));
+            }
+            case LLAMA2C -> {
+                int vocabulary = file.transformer().config().vocabularySize();
+                Path folder = file.path().toAbsolutePath().getParent();
+                for (String name : List.of("tokenizer.bin", "tok" + vocabulary + ".bin")) {
+                    if (Files.exists(folder.resolve(name))) {
+                        return Llama2cTokenizer.open(folder.resolve(name));
+                    }
+                }
+                throw new ModelFormatException(
+                        file.path(),
+                        -1,
+                        "no tokenizer.bin or tok" + vocabulary
+                                + ".bin lies beside this model; name its tokenizer with --tokenizer");
+            }
+        }
+        throw new AssertionError(file.format());
+    }
+
+    private static Tokenizer openTokenizer(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            throw new ModelFormatException(file, -1, "there is no such file");
+        }
+        if (Files.isDirectory(file)) {
+            return HuggingFaceTokenizer.open(file.resolve(TOKENIZER));
+        }
+        byte[] start = new byte[4];
+        try (InputStream in = Files.newInputStream(file)) {
+            in.readNBytes(start, 0, start.length);
+        }
+        if (Arrays.equals(start, new byte[] {'G', 'G', 'U', 'F'})) {
+            return GgufTokenizer.of(GgufModel.vocabulary(file, Gguf.open(file).metadata()));
+        }
+        return file.getFileName().toString().endsWith(".json")
+                ? HuggingFaceTokenizer.open(file)
+                : Llama2cTokenizer.open(file);
+    }
+}

@@ -1,0 +1,118 @@
+package parsimony.core.io;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.stream.Stream;
+import parsimony.core.model.Transformer;
+import parsimony.core.model.TransformerConfig;
+import parsimony.core.model.TransformerConfig.RopeConfig;
+import parsimony.core.tensor.DataType;
+
+/**
+ * Whatever bytes a file holds, a parser gives a model or a {@link ModelFormatException}, and nothing else. The normal build runs the seeds in the test resources; with
+ * {@code JAZZER_FUZZ=1} and one test chosen, Jazzer looks for new ones.
+ */
+class ParserFuzzTest {
+    private static final Path NAME = Path.of("fuzzed");
+
+    @FuzzTest(maxDuration = "60s")
+    void safeTensors(byte[] bytes) throws IOException {
+        try {
+            SafeTensors file = SafeTensors.parse(mapped(bytes));
+            for (StoredTensor tensor : file.tensors().values()) {
+                decode(tensor);
+            }
+        } catch (ModelFormatException e) {
+            requireSentence(e);
+        }
+    }
+
+    @FuzzTest(maxDuration = "60s")
+    void gguf(byte[] bytes) throws IOException {
+        try {
+            Gguf file = Gguf.parse(mapped(bytes));
+            for (String key : file.metadata().keys()) {
+                try {
+                    file.metadata().get(key);
+                } catch (ModelFormatException e) {
+                    requireSentence(e);
+                }
+            }
+            for (StoredTensor tensor : file.tensors().values()) {
+                decode(tensor);
+            }
+            run(GgufModel.load(file));
+        } catch (ModelFormatException e) {
+            requireSentence(e);
+        }
+    }
+
+    @FuzzTest(maxDuration = "60s")
+    void llama2c(byte[] bytes) throws IOException {
+        try {
+            run(Llama2c.parse(mapped(bytes)));
+        } catch (ModelFormatException e) {
+            requireSentence(e);
+        }
+    }
+
+    /** The configuration is fuzzed beside weights that are in order. */
+    @FuzzTest(maxDuration = "60s")
+    void huggingFaceConfig(byte[] bytes) throws IOException {
+        inFolderOfShards("config.json", bytes);
+    }
+
+    @FuzzTest(maxDuration = "60s")
+    void huggingFaceIndex(byte[] bytes) throws IOException {
+        inFolderOfShards("model.safetensors.index.json", bytes);
+    }
+
+    private static void inFolderOfShards(String name, byte[] bytes) throws IOException {
+        Path folder = Files.createTempDirectory("fuzz");
+        try {
+            RopeConfig rope = new RopeConfig(10_000, false, null);
+            TransformerConfig config = new TransformerConfig(4, 4, 4, 1, 2, 1, 2, 8, 1e-5f, rope, true, false, 1, 2);
+            HuggingFaceFolder.save(TinyModels.random(config, 1), folder, DataType.F32, 100);
+            Files.write(folder.resolve(name), bytes);
+            run(HuggingFaceFolder.load(folder));
+        } catch (ModelFormatException e) {
+            requireSentence(e);
+        } finally {
+            try (Stream<Path> files = Files.walk(folder)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
+    }
+
+    private static void decode(StoredTensor tensor) {
+        try {
+            if (tensor.shape().size() == 1) {
+                tensor.vector();
+            } else {
+                tensor.matrix().decode();
+            }
+        } catch (ModelFormatException e) {
+            requireSentence(e);
+        }
+    }
+
+    private static void run(Transformer model) {
+        TinyModels.logits(model, 0);
+    }
+
+    private static void requireSentence(ModelFormatException e) {
+        if (!e.getMessage().contains(": ") || e.getMessage().lines().count() != 1) {
+            throw new AssertionError("no sentence: " + e.getMessage());
+        }
+    }
+
+    private static MappedFile mapped(byte[] bytes) {
+        return new MappedFile(NAME, MemorySegment.ofArray(bytes));
+    }
+}
