@@ -1,5 +1,7 @@
 package parsimony.core.backend.vector;
 
+import jdk.incubator.vector.FloatVector;
+
 /** Buffers of one thread that are kept from product to product. What they hold is undefined when they are got. */
 final class Scratch {
     private static final ThreadLocal<Scratch> THREADS = ThreadLocal.withInitial(Scratch::new);
@@ -8,7 +10,7 @@ final class Scratch {
     final float[] tile = new float[MicroKernel.HEIGHT * MicroKernel.WIDTH];
 
     /** Sixteen vectors of partial sums. */
-    final float[] sums = new float[16 * FloatFormat.SPECIES.length()];
+    final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];
 
     private float[] left = {};
     private float[] right = {};
