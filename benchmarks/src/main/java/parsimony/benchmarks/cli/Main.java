@@ -30,7 +30,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         name = "parsimony",
         description = "A laboratory of LLM efficiency: compress a language model in many ways and see what each costs.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {Compare.class, Doctor.class, Jmh.class, GenerateCompletion.class},
+        subcommands = {Compare.class, Train.class, Doctor.class, Jmh.class, GenerateCompletion.class},
         versionProvider = Main.Version.class,
         footer = {"", "Example:", "  parsimony doctor"})
 public final class Main {

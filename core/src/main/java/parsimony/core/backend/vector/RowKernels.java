@@ -127,7 +127,7 @@ final class RowKernels {
     /** The slope of g · s(g), which is s · (1 + g · (1 − s)) = s + silu · (1 − s). */
     private static FloatVector siluSlope(FloatVector gate, FloatVector sigmoid) {
         FloatVector silu = gate.mul(sigmoid);
-        return silu.neg().fma(sigmoid, silu.add(sigmoid));
+        return silu.fma(sigmoid.neg().add(1), sigmoid);
     }
 
     /** Turns pairs (i, i + half) of one head. */
