@@ -5,9 +5,10 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Quantized blocks as GGUF files hold them: a run of neighbouring weights of one row shares half-precision scales. {@code Q8_0} and {@code Q4_0} are
- * q · scale, {@code Q4_1} is q · scale + minimum. The K formats have blocks of 256 in sub-blocks of 32 or 16, whose scales (and minima, subtracted) are
- * themselves small integers times a scale of the whole block.
+ * Quantized blocks as GGUF files hold them: a run of neighbouring weights of one row shares half-precision scales.
+ * {@code Q8_0} and {@code Q4_0} are q · scale, {@code Q4_1} is q · scale + minimum. The K formats have blocks of 256
+ * in sub-blocks of 32 or 16, whose scales (and minima, subtracted) are themselves small integers times a scale of the
+ * whole block.
  */
 public enum BlockFormat {
     Q8_0(32, 34),
@@ -114,7 +115,9 @@ public enum BlockFormat {
         }
     }
 
-    /** As Q4_K, with the fifth bits in 32 bytes before the pairs: bit g of byte i belongs to weight i of sub-block g. */
+    /**
+     * As Q4_K, with the fifth bits in 32 bytes before the pairs: bit g of byte i belongs to weight i of sub-block g.
+     */
     private static void decodeQ5K(MemorySegment source, long start, float[] target, int offset) {
         for (int group = 0; group < 8; group++) {
             float scale = half(source, start) * subScale(source, start + 4, group);
@@ -144,7 +147,10 @@ public enum BlockFormat {
         }
     }
 
-    /** Sub-blocks 0 to 3 have six bits in bytes 0 to 3; 4 to 7 have four in bytes 8 to 11 and two on top of bytes 0 to 3. */
+    /**
+     * Sub-blocks 0 to 3 have six bits in bytes 0 to 3; 4 to 7 have four in bytes 8 to 11 and two on top of bytes 0 to
+     * 3.
+     */
     private static int subScale(MemorySegment source, long scales, int group) {
         return group < 4
                 ? unsigned(source, scales + group) & 63

@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * Weights in quantized blocks, row-major [out, in], in native memory or in a mapped GGUF file, where they are used in place.
+ * Weights in quantized blocks, row-major [out, in], in native memory or in a mapped GGUF file, where they are used in
+ * place.
  *
  * @param blocks the format
  * @param rows outputs

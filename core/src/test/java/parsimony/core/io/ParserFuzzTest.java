@@ -5,19 +5,23 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 import parsimony.core.tensor.DataType;
 
 /**
- * Whatever bytes a file holds, a parser gives a model or a {@link ModelFormatException}, and nothing else. The normal build runs the seeds in the test resources; with
- * {@code JAZZER_FUZZ=1} and one test chosen, Jazzer looks for new ones.
+ * Whatever bytes a file holds, a parser gives a model or a {@link ModelFormatException}, and nothing else. The normal
+ * build runs the seeds in the test resources; with
+ * {@code JAZZER_FUZZ=1 ./mvnw -pl core test -Dtest=ParserFuzzTest#gguf -Djazzer.hooks=true} Jazzer looks for new
+ * ones. Its instrumentation is off otherwise, for it stays in the virtual machine and slows down the other tests.
  */
 class ParserFuzzTest {
     private static final Path NAME = Path.of("fuzzed");
+
+    @TempDir
+    static Path shards;
 
     @FuzzTest(maxDuration = "60s")
     void safeTensors(byte[] bytes) throws IOException {
@@ -72,21 +76,17 @@ class ParserFuzzTest {
     }
 
     private static void inFolderOfShards(String name, byte[] bytes) throws IOException {
-        Path folder = Files.createTempDirectory("fuzz");
-        try {
+        Path folder = shards.resolve(name);
+        if (!Files.exists(folder)) {
             RopeConfig rope = new RopeConfig(10_000, false, null);
             TransformerConfig config = new TransformerConfig(4, 4, 4, 1, 2, 1, 2, 8, 1e-5f, rope, true, false, 1, 2);
             HuggingFaceFolder.save(TinyModels.random(config, 1), folder, DataType.F32, 100);
+        }
+        try {
             Files.write(folder.resolve(name), bytes);
             run(HuggingFaceFolder.load(folder));
         } catch (ModelFormatException e) {
             requireSentence(e);
-        } finally {
-            try (Stream<Path> files = Files.walk(folder)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            }
         }
     }
 
