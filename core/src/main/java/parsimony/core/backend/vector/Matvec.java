@@ -28,7 +28,7 @@ public final class Matvec {
     /** Below this many weights waking another thread costs more than it gains. */
     private static final long PARALLEL_WEIGHTS = 1 << 16;
     /** Tasks per thread, so that a thread that is held up does not hold up the others. */
-    private static final int TASKS_PER_THREAD = 8;
+    static final int TASKS_PER_THREAD = 8;
 
     private final Parallel parallel;
 

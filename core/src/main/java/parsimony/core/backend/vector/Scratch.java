@@ -6,8 +6,8 @@ import jdk.incubator.vector.FloatVector;
 final class Scratch {
     private static final ThreadLocal<Scratch> THREADS = ThreadLocal.withInitial(Scratch::new);
 
-    /** A tile of C that sticks out of the matrix. */
-    final float[] tile = new float[MicroKernel.HEIGHT * MicroKernel.WIDTH];
+    /** A tile of results that sticks out of the matrix. */
+    final float[] tile = new float[Math.max(MicroKernel.HEIGHT, RowMatrix.FEW) * MicroKernel.WIDTH];
 
     /** Sixteen vectors of partial sums. */
     final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];
@@ -15,6 +15,8 @@ final class Scratch {
     private float[] left = {};
     private float[] right = {};
     private float[] rows = {};
+    private float[] inputs = {};
+    private float[] inputSums = {};
 
     private Scratch() {}
 
@@ -45,5 +47,21 @@ final class Scratch {
             rows = new float[size];
         }
         return rows;
+    }
+
+    /** For inputs in another arrangement. */
+    float[] inputs(int size) {
+        if (inputs.length < size) {
+            inputs = new float[size];
+        }
+        return inputs;
+    }
+
+    /** For sums of inputs. */
+    float[] inputSums(int size) {
+        if (inputSums.length < size) {
+            inputSums = new float[size];
+        }
+        return inputSums;
     }
 }

@@ -6,6 +6,7 @@ import jdk.incubator.vector.FloatVector;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.scalar.ScalarBackend;
+import parsimony.core.tensor.AffineGroups;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
@@ -58,6 +59,9 @@ public class VectorBackend extends ScalarBackend {
 
     @Override
     public PreparedMatrix prepare(WeightStorage storage) {
+        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+            return new PackedMatrix(groups, parallel, gemm);
+        }
         return new RowMatrix(storage, matvec, gemm);
     }
 

@@ -93,6 +93,20 @@ final class VectorMath {
         return FloatVector.broadcast(SPECIES, 1).div(exp(x.neg()).add(1));
     }
 
+    /** Σ x. */
+    static float sum(float[] x, int offset, int count) {
+        FloatVector sums = FloatVector.zero(SPECIES);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            sums = sums.add(load(x, offset + i));
+        }
+        float sum = sum(sums);
+        for (; i < count; i++) {
+            sum += x[offset + i];
+        }
+        return sum;
+    }
+
     /** Σ a·b. */
     static float dot(float[] a, int aOffset, float[] b, int bOffset, int count) {
         FloatVector sum0 = FloatVector.zero(SPECIES);
