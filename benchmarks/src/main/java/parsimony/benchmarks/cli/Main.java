@@ -30,7 +30,17 @@ import picocli.CommandLine.UnmatchedArgumentException;
         name = "parsimony",
         description = "A laboratory of LLM efficiency: compress a language model in many ways and see what each costs.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {Doctor.class, Jmh.class, GenerateCompletion.class},
+        subcommands = {
+            Generate.class,
+            Evaluate.class,
+            Compress.class,
+            Layer.class,
+            ListTechniques.class,
+            Synthesize.class,
+            Doctor.class,
+            Jmh.class,
+            GenerateCompletion.class
+        },
         versionProvider = Main.Version.class,
         footer = {"", "Example:", "  parsimony doctor"})
 public final class Main {
