@@ -10,7 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /** Writes a file beside its place and moves it there when it is whole, so that nobody ever sees half of it. */
-final class AtomicFile {
+public final class AtomicFile {
     private AtomicFile() {}
 
     /** What writes the file's contents. */
@@ -37,7 +37,12 @@ final class AtomicFile {
         }
     }
 
-    static void write(Path target, byte[] contents) throws IOException {
+    /**
+     * Writes a small file in one step; a file of that name is replaced.
+     *
+     * @throws ModelFormatException if its folder does not exist
+     */
+    public static void write(Path target, byte[] contents) throws IOException {
         write(target, channel -> writeFully(channel, ByteBuffer.wrap(contents)));
     }
 

@@ -6,6 +6,9 @@ import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +18,8 @@ import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.Llama3Scaling;
 import parsimony.core.model.TransformerConfig.RopeConfig;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 import parsimony.core.text.GgufTokenizer;
@@ -75,7 +80,7 @@ public final class GgufModel {
         file.tensors().forEach((name, tensor) -> tensors.put(huggingFaceName(name), tensor));
         StoredTensor divisors = tensors.remove(ROPE_DIVISORS);
         TransformerConfig config = new ConfigReader(file, architecture, divisors, tensors).read();
-        return ModelAssembly.assemble(file.path(), config, tensors, name -> false);
+        return ModelAssembly.assemble(file.path(), config, tensors, PackedTensors.NONE, name -> false);
     }
 
     /** The Hugging Face name of a tensor, or its own where it has none. */
@@ -157,31 +162,83 @@ public final class GgufModel {
         if (!type.canWrite()) {
             throw new IllegalArgumentException(type + " can be read, not written");
         }
+        save(transformer, file, metadata, progress, (name, matrix) -> {
+            boolean fits = matrix.columns() % type.blockWeights() == 0;
+            return new Form(matrix, fits ? type : GgufType.F16);
+        });
+    }
+
+    /**
+     * Writes a model in the form in which it is kept: blocks and integer grids packed, where GGUF has such blocks, plain numbers in their own format.
+     *
+     * @param type a format for all plain numbers and for the matrices that have no packed form here; null to keep each in its own and to refuse the others
+     * @throws ModelFormatException if the model cannot be expressed in this format
+     */
+    static void saveAsKept(
+            Transformer transformer, Path file, DataType type, Map<String, Object> metadata, Progress progress)
+            throws IOException {
+        save(transformer, file, metadata, progress, (name, matrix) -> {
+            GridStorage grid = StoredForm.grid(matrix);
+            WeightStorage packed = grid == null
+                    ? matrix
+                    : GridBlocks.of(grid).<WeightStorage>map(b -> b).orElse(grid);
+            GgufType blocks = StoredForm.blockType(packed);
+            DataType numbers = type == null ? StoredForm.dataType(packed) : type;
+            if (blocks == null && numbers == null) {
+                throw StoredForm.unpackable(file, name, matrix);
+            }
+            return new Form(packed, blocks != null ? blocks : GgufType.valueOf(numbers.name()));
+        });
+    }
+
+    /** A matrix and the format that it is written in. */
+    private record Form(WeightStorage matrix, GgufType type) {}
+
+    /** Chooses the form of a matrix. */
+    @FunctionalInterface
+    private interface Forms {
+        Form of(String name, WeightStorage matrix) throws ModelFormatException;
+    }
+
+    private static void save(
+            Transformer transformer, Path file, Map<String, Object> metadata, Progress progress, Forms forms)
+            throws IOException {
         TransformerConfig config = transformer.config();
         // llama.cpp applies frequency divisors to the architecture llama alone, which may have biases as well.
         boolean qwen = config.projectionBias() && config.rope().scaling() == null;
         ExportedModel model = new ExportedModel(file, transformer, !qwen);
+        Map<String, Form> matrices = new LinkedHashMap<>();
+        for (Map.Entry<String, WeightStorage> matrix : model.matrices().entrySet()) {
+            matrices.put(ggufName(matrix.getKey()), forms.of(matrix.getKey(), matrix.getValue()));
+        }
         GgufWriter writer = new GgufWriter();
-        describe(writer, config, qwen ? "qwen2" : "llama", type);
+        describe(writer, config, qwen ? "qwen2" : "llama", matrices.values());
         metadata.forEach(writer::put);
         describeTokens(writer, config);
         if (config.rope().scaling() != null) {
             float[] divisors = divisors(config.rope(), config.headSize());
             writer.addVector(ROPE_DIVISORS, Tensor.of(divisors, divisors.length));
         }
-        for (Map.Entry<String, WeightStorage> matrix : model.matrices().entrySet()) {
-            boolean fits = matrix.getValue().columns() % type.blockWeights() == 0;
-            writer.addMatrix(ggufName(matrix.getKey()), matrix.getValue(), fits ? type : GgufType.F16);
-        }
+        matrices.forEach((name, form) -> writer.addMatrix(name, form.matrix, form.type));
         model.vectors().forEach((name, vector) -> writer.addVector(ggufName(name), vector));
         writer.write(file, progress);
     }
 
-    private static void describe(GgufWriter writer, TransformerConfig config, String architecture, GgufType type) {
+    /** The format of most of the weights. */
+    private static GgufType mainType(Collection<Form> forms) {
+        Map<GgufType, Long> weights = new EnumMap<>(GgufType.class);
+        for (Form form : forms) {
+            weights.merge(form.type, (long) form.matrix.rows() * form.matrix.columns(), Long::sum);
+        }
+        return Collections.max(weights.entrySet(), Map.Entry.comparingByValue()).getKey();
+    }
+
+    private static void describe(
+            GgufWriter writer, TransformerConfig config, String architecture, Collection<Form> matrices) {
         writer.put(ARCHITECTURE, architecture);
         writer.put("general.type", "model");
-        writer.put("general.file_type", type.fileType);
-        if (type.blocks != null) {
+        writer.put("general.file_type", mainType(matrices).fileType);
+        if (matrices.stream().anyMatch(form -> form.type.blocks != null)) {
             writer.put("general.quantization_version", QUANTIZATION_VERSION);
         }
         String prefix = architecture + ".";

@@ -15,6 +15,7 @@ import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.Llama3Scaling;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 import tools.jackson.databind.JsonNode;
@@ -57,12 +58,13 @@ public final class HuggingFaceFolder {
         Map<String, StoredTensor> tensors =
                 described.equals(single) ? SafeTensors.open(single).tensors() : readShards(folder, index);
         requireZeroOutputBiases(tensors);
-        return ModelAssembly.assemble(described, config, tensors, name -> isHarmless(name, config));
+        PackedTensors packed = PackedTensors.read(json, tensors);
+        return ModelAssembly.assemble(described, config, tensors, packed, name -> isHarmless(name, config));
     }
 
     private static TransformerConfig readConfig(Json json) throws ModelFormatException {
         String architecture = architecture(json);
-        if (json.has("quantization_config")) {
+        if (json.has(PackedTensors.FIELD) && !PackedTensors.describes(json)) {
             throw refused(json, "checkpoints that are already quantized are not supported; use the original one");
         }
         String activation = json.string("hidden_act", "silu");
@@ -224,51 +226,97 @@ public final class HuggingFaceFolder {
     /** Writes a model with at most {@code shardBytes} of weights a file, unless a single matrix is larger. */
     public static void save(Transformer transformer, Path folder, DataType type, long shardBytes) throws IOException {
         ExportedModel model = new ExportedModel(folder, transformer, false);
+        List<List<TensorPart>> parts = new ArrayList<>();
+        model.matrices().forEach((name, matrix) -> parts.add(List.of(TensorPart.matrix(name, type, matrix))));
+        model.vectors().forEach((name, vector) -> parts.add(List.of(TensorPart.vector(name, type, vector))));
+        write(folder, parts, shardBytes, config(transformer.config(), type));
+    }
+
+    /**
+     * Writes a model in the form in which it is kept: integer grids packed, plain numbers in their own format. The rest is as with {@link #save(Transformer, Path,
+     * DataType)}.
+     *
+     * @param named the folder's name in messages, where it is to be moved later
+     * @param type a format for all plain numbers and for the matrices that have no packed form here; null to keep each in its own and to refuse the others
+     */
+    static void saveAsKept(Transformer transformer, Path folder, Path named, DataType type) throws IOException {
+        ExportedModel model = new ExportedModel(named, transformer, false);
+        List<List<TensorPart>> parts = new ArrayList<>();
+        Map<String, GridStorage> grids = new LinkedHashMap<>();
+        for (Map.Entry<String, WeightStorage> entry : model.matrices().entrySet()) {
+            String name = entry.getKey();
+            GridStorage grid = StoredForm.grid(entry.getValue());
+            DataType numbers = type == null ? StoredForm.dataType(entry.getValue()) : type;
+            if (grid != null) {
+                grids.put(name, grid);
+                parts.add(PackedTensors.parts(name, grid));
+            } else if (numbers != null) {
+                parts.add(List.of(TensorPart.matrix(name, numbers, entry.getValue())));
+            } else {
+                throw StoredForm.unpackable(named, name, entry.getValue());
+            }
+        }
+        DataType common = type == null ? StoredForm.dataType(transformer.embedding()) : type;
+        model.vectors().forEach((name, vector) -> {
+            DataType numbers = common != null && (type != null || holds(common, vector)) ? common : DataType.F32;
+            parts.add(List.of(TensorPart.vector(name, numbers, vector)));
+        });
+        Map<String, Object> config = config(transformer.config(), common == null ? DataType.F32 : common);
+        if (!grids.isEmpty()) {
+            config.put(PackedTensors.FIELD, PackedTensors.describe(grids));
+        }
+        write(folder, parts, SHARD_BYTES, config);
+    }
+
+    /** Whether a format holds all numbers without rounding. */
+    private static boolean holds(DataType type, Tensor vector) {
+        for (float value : vector.array()) {
+            if (type.round(value) != value) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** @param parts each entry's tensors go to the same file */
+    private static void write(Path folder, List<List<TensorPart>> parts, long shardBytes, Map<String, Object> config)
+            throws IOException {
         Files.createDirectories(folder);
-        List<Shard> shards = split(model, type, shardBytes);
+        List<Shard> shards = split(parts, shardBytes);
         Map<String, String> metadata = Map.of("format", "pt");
         Set<String> written = new TreeSet<>();
         if (shards.size() == 1) {
             written.add(WEIGHTS);
-            SafeTensors.write(folder.resolve(WEIGHTS), type, shards.get(0).matrices, shards.get(0).vectors, metadata);
+            SafeTensors.write(folder.resolve(WEIGHTS), shards.getFirst().parts, metadata);
         } else {
             Map<String, String> places = new LinkedHashMap<>();
             for (int i = 0; i < shards.size(); i++) {
                 Shard shard = shards.get(i);
                 String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
                 written.add(name);
-                SafeTensors.write(folder.resolve(name), type, shard.matrices, shard.vectors, metadata);
-                shard.matrices.keySet().forEach(tensor -> places.put(tensor, name));
-                shard.vectors.keySet().forEach(tensor -> places.put(tensor, name));
+                SafeTensors.write(folder.resolve(name), shard.parts, metadata);
+                shard.parts.forEach(part -> places.put(part.name(), name));
             }
             long total = shards.stream().mapToLong(shard -> shard.bytes).sum();
             written.add(INDEX);
             writeJson(folder.resolve(INDEX), Map.of("metadata", Map.of("total_size", total), "weight_map", places));
         }
         removeEarlierWeights(folder, written);
-        writeJson(folder.resolve(CONFIG), config(transformer.config(), type));
+        writeJson(folder.resolve(CONFIG), config);
     }
 
-    private static List<Shard> split(ExportedModel model, DataType type, long shardBytes) {
+    private static List<Shard> split(List<List<TensorPart>> parts, long limit) {
         List<Shard> shards = new ArrayList<>();
         shards.add(new Shard());
-        model.matrices().forEach((name, matrix) -> {
-            Shard shard = shardFor(shards, (long) matrix.rows() * matrix.columns() * type.bytes(), shardBytes);
-            shard.matrices.put(name, matrix);
-        });
-        model.vectors().forEach((name, vector) -> {
-            Shard shard = shardFor(shards, (long) vector.size() * type.bytes(), shardBytes);
-            shard.vectors.put(name, vector);
-        });
-        return shards;
-    }
-
-    private static Shard shardFor(List<Shard> shards, long bytes, long limit) {
-        if (shards.getLast().bytes > 0 && shards.getLast().bytes + bytes > limit) {
-            shards.add(new Shard());
+        for (List<TensorPart> together : parts) {
+            long bytes = together.stream().mapToLong(TensorPart::bytes).sum();
+            if (shards.getLast().bytes > 0 && shards.getLast().bytes + bytes > limit) {
+                shards.add(new Shard());
+            }
+            shards.getLast().bytes += bytes;
+            shards.getLast().parts.addAll(together);
         }
-        shards.getLast().bytes += bytes;
-        return shards.getLast();
+        return shards;
     }
 
     /** A folder that held a model of another number of shards would be read wrongly if they stayed. */
@@ -349,8 +397,7 @@ public final class HuggingFaceFolder {
 
     /** The tensors of one file. */
     private static final class Shard {
-        private final Map<String, WeightStorage> matrices = new LinkedHashMap<>();
-        private final Map<String, Tensor> vectors = new LinkedHashMap<>();
+        private final List<TensorPart> parts = new ArrayList<>();
         private long bytes;
     }
 }

@@ -5,12 +5,16 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import parsimony.core.model.Transformer;
+import parsimony.core.tensor.DataType;
 import parsimony.core.text.GgufTokenizer;
 import parsimony.core.text.HuggingFaceTokenizer;
 import parsimony.core.text.Llama2cTokenizer;
 import parsimony.core.text.Tokenizer;
+import parsimony.core.text.TokenizerExport;
 
 /**
  * A transformer with the tokenizer that its tokens come from.
@@ -95,6 +99,40 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
         }
         Path name = model.toAbsolutePath().normalize().getFileName();
         return new LanguageModel(name == null ? model.toString() : name.toString(), file.transformer(), opened);
+    }
+
+    /**
+     * Writes the model with its tokenizer as a Hugging Face folder, in the form in which it is kept. The folder appears only when it is whole; an earlier model in its place
+     * is replaced.
+     *
+     * @param type a format for all plain numbers and for matrices that have no packed form; null for each one's own
+     * @throws ModelFormatException if the model cannot be expressed in this format
+     */
+    public void saveHuggingFace(Path folder, DataType type) throws IOException {
+        Map<String, byte[]> files = TokenizerExport.huggingFace(tokenizer);
+        AtomicFolder.write(folder, unfinished -> {
+            for (Map.Entry<String, byte[]> file : files.entrySet()) {
+                AtomicFile.write(unfinished.resolve(file.getKey()), file.getValue());
+            }
+            HuggingFaceFolder.saveAsKept(transformer, unfinished, folder, type);
+        });
+    }
+
+    /**
+     * Writes the model with its tokenizer as a GGUF file, in the form in which it is kept.
+     *
+     * @param type as for {@link #saveHuggingFace}
+     * @param asRead of the GGUF file that the tokenizer was read from, whose words about it are copied; null if there is none
+     * @throws ModelFormatException if the model or the tokenizer cannot be expressed in this format
+     */
+    public void saveGguf(Path file, DataType type, GgufMetadata asRead, Progress progress) throws IOException {
+        Map<String, Object> metadata = new LinkedHashMap<>();
+        metadata.put("general.name", name);
+        metadata.putAll(
+                asRead == null
+                        ? TokenizerExport.gguf(tokenizer, transformer.config().vocabularySize())
+                        : asRead.startingWith("tokenizer."));
+        GgufModel.saveAsKept(transformer, file, type, metadata, progress);
     }
 
     private static Tokenizer tokenizerOf(ModelFile file) throws IOException {

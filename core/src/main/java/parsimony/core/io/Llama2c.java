@@ -44,7 +44,7 @@ public final class Llama2c {
         } catch (ArithmeticException e) {
             throw file.malformed(0, "the sizes in the header exceed every file");
         }
-        return ModelAssembly.assemble(file.path(), config, layout.tensors, name -> false);
+        return ModelAssembly.assemble(file.path(), config, layout.tensors, PackedTensors.NONE, name -> false);
     }
 
     private static TransformerConfig readConfig(ByteCursor cursor) throws ModelFormatException {

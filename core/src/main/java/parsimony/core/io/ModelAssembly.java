@@ -28,12 +28,14 @@ final class ModelAssembly {
     /**
      * @param file what to name when a tensor is missing
      * @param tensors under their Hugging Face names
+     * @param packed the matrices that are kept in several tensors each
      * @param mayBeUnused whether a tensor that the model has no place for is harmless
      */
     static Transformer assemble(
             Path file,
             TransformerConfig config,
             Map<String, StoredTensor> tensors,
+            PackedTensors packed,
             Function<String, Boolean> mayBeUnused)
             throws ModelFormatException {
         Set<String> used = new HashSet<>();
@@ -41,7 +43,9 @@ final class ModelAssembly {
             @Override
             public WeightStorage matrix(String name, int rows, int columns) {
                 try {
-                    return find(name).matrix(rows, columns);
+                    return packed.has(name)
+                            ? packed.matrix(name, rows, columns)
+                            : find(name).matrix(rows, columns);
                 } catch (ModelFormatException e) {
                     throw new UncheckedIOException(e);
                 }
@@ -61,7 +65,7 @@ final class ModelAssembly {
                 return required(file, tensors, name);
             }
         };
-        requireHeads(file, config, tensors);
+        requireHeads(file, config, tensors, packed);
         Transformer transformer;
         try {
             transformer = Transformer.of(config, weights);
@@ -76,18 +80,38 @@ final class ModelAssembly {
                 throw entry.getValue().malformed("has no place in this architecture");
             }
         }
+        packed.requireAllUsed();
         return transformer;
     }
 
     /** The sizes of all heads together, which the constructor below multiplies as ints and allocates for. */
-    private static void requireHeads(Path file, TransformerConfig config, Map<String, StoredTensor> tensors)
+    private static void requireHeads(
+            Path file, TransformerConfig config, Map<String, StoredTensor> tensors, PackedTensors packed)
             throws ModelFormatException {
         String layer = "model.layers.0.self_attn.";
-        long hidden = config.hiddenSize();
-        required(file, tensors, layer + "q_proj.weight")
-                .requireShape(List.of((long) config.heads() * config.headSize(), hidden));
-        required(file, tensors, layer + "k_proj.weight")
-                .requireShape(List.of((long) config.keyValueHeads() * config.headSize(), hidden));
+        requireRows(file, tensors, packed, layer + "q_proj.weight", (long) config.heads() * config.headSize(), config);
+        requireRows(
+                file,
+                tensors,
+                packed,
+                layer + "k_proj.weight",
+                (long) config.keyValueHeads() * config.headSize(),
+                config);
+    }
+
+    private static void requireRows(
+            Path file,
+            Map<String, StoredTensor> tensors,
+            PackedTensors packed,
+            String name,
+            long rows,
+            TransformerConfig config)
+            throws ModelFormatException {
+        if (packed.has(name)) {
+            packed.requireShape(name, rows, config.hiddenSize());
+        } else {
+            required(file, tensors, name).requireShape(List.of(rows, (long) config.hiddenSize()));
+        }
     }
 
     private static StoredTensor required(Path file, Map<String, StoredTensor> tensors, String name)

@@ -15,7 +15,6 @@ import java.util.Map;
 import java.util.SequencedMap;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.Tensor;
-import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -105,19 +104,26 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
             Map<String, Tensor> vectors,
             Map<String, String> metadata)
             throws IOException {
+        List<TensorPart> parts = new ArrayList<>();
+        matrices.forEach((name, matrix) -> parts.add(TensorPart.matrix(name, type, matrix)));
+        vectors.forEach((name, vector) -> parts.add(TensorPart.vector(name, type, vector)));
+        write(file, parts, metadata);
+    }
+
+    /** Writes tensors of any formats in their order, streaming; the file appears only when it is whole. */
+    static void write(Path file, List<TensorPart> parts, Map<String, String> metadata) throws IOException {
         Map<String, Object> header = new LinkedHashMap<>();
         header.put(METADATA, metadata);
-        List<WeightStorage> order = new ArrayList<>();
         long position = 0;
-        for (Map.Entry<String, WeightStorage> entry : matrices.entrySet()) {
-            WeightStorage matrix = entry.getValue();
-            position = describe(header, entry.getKey(), type, position, matrix.rows(), matrix.columns());
-            order.add(matrix);
-        }
-        for (Map.Entry<String, Tensor> entry : vectors.entrySet()) {
-            Tensor vector = entry.getValue();
-            position = describe(header, entry.getKey(), type, position, vector.size());
-            order.add(new TensorStorage(Tensor.of(vector.array(), 1, vector.size())));
+        for (TensorPart part : parts) {
+            Map<String, Object> description = new LinkedHashMap<>();
+            description.put("dtype", part.type());
+            description.put("shape", part.shape());
+            description.put("data_offsets", new long[] {position, position + part.bytes()});
+            if (part.name().equals(METADATA) || header.put(part.name(), description) != null) {
+                throw new IllegalArgumentException("the tensor name \"" + part.name() + "\" is taken");
+            }
+            position += part.bytes();
         }
         byte[] json = padded(JsonMapper.shared().writeValueAsBytes(header));
         AtomicFile.write(file, channel -> {
@@ -125,26 +131,10 @@ public record SafeTensors(Path path, Map<String, String> metadata, SequencedMap<
             AtomicFile.writeFully(channel, length.putLong(0, json.length));
             AtomicFile.writeFully(channel, ByteBuffer.wrap(json));
             TensorWriter writer = new TensorWriter(channel, Progress.NONE, 0);
-            for (WeightStorage matrix : order) {
-                writer.write(matrix, GgufType.valueOf(type.name()));
+            for (TensorPart part : parts) {
+                part.write(writer);
             }
         });
-    }
-
-    private static long describe(
-            Map<String, Object> header, String name, DataType type, long begin, long... dimensions) {
-        long size = type.bytes();
-        for (long dimension : dimensions) {
-            size *= dimension;
-        }
-        Map<String, Object> description = new LinkedHashMap<>();
-        description.put("dtype", type.name());
-        description.put("shape", dimensions);
-        description.put("data_offsets", new long[] {begin, begin + size});
-        if (name.equals(METADATA) || header.put(name, description) != null) {
-            throw new IllegalArgumentException("the tensor name \"" + name + "\" is taken");
-        }
-        return begin + size;
     }
 
     /** Fills up with spaces so that the data begins at a multiple of eight. */

@@ -5,6 +5,7 @@ import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,6 +21,11 @@ import java.util.stream.Collectors;
  */
 public final class OptionSyntax {
     private static final String NONE = "none";
+
+    /** Whole numbers that are tried to find out which ones an option takes. */
+    private static final int LEAST_TRIED = -4;
+
+    private static final int MOST_TRIED = 40;
 
     private OptionSyntax() {}
 
@@ -67,6 +73,76 @@ public final class OptionSyntax {
     private static String options(Record defaults) {
         String all = describe(defaults);
         return all.isEmpty() ? "; it has no options" : "; its options are " + all.replace(",", ", ");
+    }
+
+    /**
+     * One option.
+     *
+     * @param value as it is written
+     * @param allowed what it may be, in words
+     */
+    public record Option(String name, String value, String allowed) {}
+
+    /** All options with their values and what else they may be, in the order of the record. */
+    public static List<Option> list(Record options) {
+        Map<String, Object> values = values(options);
+        return Arrays.stream(options.getClass().getRecordComponents())
+                .map(component -> new Option(
+                        component.getName(), print(values.get(component.getName())), allowed(component, options)))
+                .toList();
+    }
+
+    private static String allowed(RecordComponent component, Record options) {
+        Class<?> type = component.getType();
+        String none = type.isPrimitive() || !accepts(options, component, null) ? "" : ", or none";
+        if (type.isEnum()) {
+            return Arrays.stream(type.getEnumConstants())
+                            .map(constant -> word((Enum<?>) constant))
+                            .collect(Collectors.joining(", "))
+                    + none;
+        }
+        if (type == boolean.class || type == Boolean.class) {
+            return "true, false" + none;
+        }
+        if (type == int.class || type == Integer.class) {
+            return wholeNumbers(component, options) + none;
+        }
+        if (type == long.class || type == Long.class) {
+            return "a whole number" + none;
+        }
+        return (type == double.class || type == Double.class ? "a number" : "text") + none;
+    }
+
+    /** Which small numbers a record's constructor accepts; only it knows. */
+    private static String wholeNumbers(RecordComponent component, Record options) {
+        List<String> ranges = new ArrayList<>();
+        for (int first = LEAST_TRIED; first <= MOST_TRIED; first++) {
+            if (accepts(options, component, first)) {
+                int last = first;
+                while (last < MOST_TRIED && accepts(options, component, last + 1)) {
+                    last++;
+                }
+                ranges.add(
+                        last == MOST_TRIED
+                                ? first + " or more"
+                                : first == last ? String.valueOf(first) : first + " to " + last);
+                first = last;
+            }
+        }
+        return ranges.isEmpty() || ranges.getFirst().equals(LEAST_TRIED + " or more")
+                ? "a whole number"
+                : String.join(", ", ranges);
+    }
+
+    private static boolean accepts(Record options, RecordComponent component, Object value) {
+        Map<String, Object> values = values(options);
+        values.put(component.getName(), value);
+        try {
+            build(component.getName(), options, values);
+            return true;
+        } catch (OptionException | IllegalStateException e) {
+            return false;
+        }
     }
 
     /** All options with their values, in the order of the record. */

@@ -24,11 +24,12 @@ import parsimony.core.io.ModelFormatException;
  * {@code llama} vocabulary a space is put before the text, and before what follows such a token, unless the file says no.
  */
 public final class GgufTokenizer implements Tokenizer {
-    private static final int NORMAL = 1;
-    private static final int UNKNOWN = 2;
-    private static final int CONTROL = 3;
-    private static final int USER_DEFINED = 4;
-    private static final int BYTE = 6;
+    static final int NORMAL = 1;
+    static final int UNKNOWN = 2;
+    static final int CONTROL = 3;
+    static final int USER_DEFINED = 4;
+    static final int UNUSED = 5;
+    static final int BYTE = 6;
 
     /** Words whose tokens are remembered; texts repeat most of theirs. */
     private static final int REMEMBERED_WORDS = 1 << 16;
@@ -66,6 +67,7 @@ public final class GgufTokenizer implements Tokenizer {
         void encode(String text, IntConsumer token);
     }
 
+    private final Vocabulary vocabulary;
     private final byte[][] bytes;
     private final int begin;
     private final int end;
@@ -76,6 +78,7 @@ public final class GgufTokenizer implements Tokenizer {
 
     private GgufTokenizer(Vocabulary vocabulary) throws ModelFormatException {
         check(vocabulary);
+        this.vocabulary = vocabulary;
         int size = vocabulary.tokens.size();
         begin = vocabulary.beginOfSequence;
         end = vocabulary.endOfSequence;
@@ -254,6 +257,11 @@ public final class GgufTokenizer implements Tokenizer {
                     return id;
                 })
                 .toArray();
+    }
+
+    /** What it was made of. */
+    Vocabulary vocabulary() {
+        return vocabulary;
     }
 
     @Override

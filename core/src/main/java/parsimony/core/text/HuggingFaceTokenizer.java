@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import parsimony.core.io.ModelFormatException;
@@ -25,6 +26,9 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>A special token's name within a text is encoded as that special token, as everywhere in this format.
  */
 public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
+    static final String TOKENIZER = "tokenizer.json";
+    static final String CONFIG = "tokenizer_config.json";
+
     private static final List<String> BEGIN_NAMES =
             List.of(BpeTrainer.BEGIN, "<|begin_of_text|>", "<s>", "<bos>", "<|startoftext|>");
     private static final List<String> END_NAMES =
@@ -36,6 +40,9 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
         System.setProperty("OPT_OUT_TRACKING", "true");
     }
 
+    private final Path name;
+    private final byte[] tokenizerJson;
+    private final byte[] configJson;
     private final ai.djl.huggingface.tokenizers.HuggingFaceTokenizer encoder;
     private final byte[][] bytes;
     private final int begin;
@@ -43,11 +50,17 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
     private final boolean leadingSpace;
 
     private HuggingFaceTokenizer(
+            Path name,
+            byte[] tokenizerJson,
+            byte[] configJson,
             ai.djl.huggingface.tokenizers.HuggingFaceTokenizer encoder,
             byte[][] bytes,
             int begin,
             int end,
             boolean leadingSpace) {
+        this.name = name;
+        this.tokenizerJson = tokenizerJson;
+        this.configJson = configJson;
         this.encoder = encoder;
         this.bytes = bytes;
         this.begin = begin;
@@ -63,7 +76,7 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
      * @throws IOException when one cannot be read
      */
     public static HuggingFaceTokenizer open(Path tokenizerJson) throws IOException {
-        Path config = tokenizerJson.resolveSibling("tokenizer_config.json");
+        Path config = tokenizerJson.resolveSibling(CONFIG);
         return of(
                 tokenizerJson,
                 Files.readAllBytes(tokenizerJson),
@@ -82,7 +95,7 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
         JsonNode root = parse(name, tokenizerJson);
         Map<String, Integer> special = new HashMap<>();
         byte[][] bytes = tokenBytes(name, root, special);
-        JsonNode config = configJson == null ? null : parse(name.resolveSibling("tokenizer_config.json"), configJson);
+        JsonNode config = configJson == null ? null : parse(name.resolveSibling(CONFIG), configJson);
         int begin = find(special, config, "bos_token", BEGIN_NAMES);
         int end = find(special, config, "eos_token", END_NAMES);
         ai.djl.huggingface.tokenizers.HuggingFaceTokenizer encoder;
@@ -93,7 +106,8 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
         } catch (RuntimeException e) {
             throw new ModelFormatException(name, 0, "is no tokenizer that can be used: " + firstLine(e));
         }
-        return new HuggingFaceTokenizer(encoder, bytes, begin, end, stripsLeadingSpace(root.path("decoder")));
+        return new HuggingFaceTokenizer(
+                name, tokenizerJson, configJson, encoder, bytes, begin, end, stripsLeadingSpace(root.path("decoder")));
     }
 
     private static String firstLine(Throwable e) {
@@ -205,6 +219,25 @@ public final class HuggingFaceTokenizer implements Tokenizer, AutoCloseable {
                 || (mentions(decoder, "Metaspace")
                         && decoder.path("add_prefix_space").asBoolean(true)
                         && !decoder.path("prepend_scheme").asString("").equals("never"));
+    }
+
+    /** The files that it was made of, by their names. */
+    Map<String, byte[]> files() {
+        Map<String, byte[]> files = new LinkedHashMap<>();
+        files.put(TOKENIZER, tokenizerJson.clone());
+        if (configJson != null) {
+            files.put(CONFIG, configJson.clone());
+        }
+        return files;
+    }
+
+    /**
+     * The same tokens as a GGUF file has them.
+     *
+     * @throws ModelFormatException if they cannot be told in that format
+     */
+    GgufTokenizer.Vocabulary vocabulary() throws ModelFormatException {
+        return new BpeVocabulary(name, parse(name, tokenizerJson), bytes.length).forGguf(begin, end);
     }
 
     @Override

@@ -30,8 +30,10 @@ public final class Llama2cTokenizer implements Tokenizer {
     private final Map<String, Integer> ids;
     private final SentencePiece pieces;
     private final byte[][] bytes;
+    private final float[] scores;
 
     private Llama2cTokenizer(List<byte[]> tokens, float[] scores) {
+        this.scores = scores;
         bytes = new byte[tokens.size()][];
         ids = new HashMap<>();
         for (int id = 0; id < bytes.length; id++) {
@@ -96,6 +98,26 @@ public final class Llama2cTokenizer implements Tokenizer {
             scoreById[id] = scores.get(id);
         }
         return new Llama2cTokenizer(tokens, scoreById);
+    }
+
+    /** The same tokens as a GGUF file has them. */
+    GgufTokenizer.Vocabulary vocabulary() {
+        List<String> tokens = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));
+        List<Integer> types =
+                new ArrayList<>(List.of(GgufTokenizer.UNKNOWN, GgufTokenizer.CONTROL, GgufTokenizer.CONTROL));
+        List<Float> scoreById = new ArrayList<>();
+        for (int id = 0; id < bytes.length; id++) {
+            scoreById.add(scores[id]);
+            if (id >= SMALLEST_VOCABULARY) {
+                tokens.add(new String(bytes[id], StandardCharsets.UTF_8).replace(' ', SentencePiece.SPACE));
+                types.add(GgufTokenizer.NORMAL);
+            } else if (id >= FIRST_BYTE) {
+                tokens.add(String.format("<0x%02X>", id - FIRST_BYTE));
+                types.add(GgufTokenizer.BYTE);
+            }
+        }
+        return new GgufTokenizer.Vocabulary(
+                Path.of("tokenizer.bin"), "llama", "", tokens, scoreById, types, List.of(), BEGIN, END, true);
     }
 
     @Override

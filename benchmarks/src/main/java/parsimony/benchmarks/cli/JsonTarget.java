@@ -1,0 +1,37 @@
+package parsimony.benchmarks.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import parsimony.core.io.AtomicFile;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Where a command's JSON goes: a file, or standard output, which then shows nothing else.
+ *
+ * @param file null for standard output
+ */
+record JsonTarget(Path file) {
+    private static final JsonMapper MAPPER =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+    /** Of an option {@code --json FILE|-}; null if it was not given. */
+    static JsonTarget of(String option) {
+        return option == null ? null : new JsonTarget(option.equals("-") ? null : Path.of(option));
+    }
+
+    boolean isStandardOutput() {
+        return file == null;
+    }
+
+    void write(PrintWriter out, Object result) throws IOException {
+        String json = MAPPER.writeValueAsString(result);
+        if (isStandardOutput()) {
+            out.println(json);
+        } else {
+            AtomicFile.write(file, (json + "\n").getBytes(StandardCharsets.UTF_8));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package parsimony.benchmarks.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import parsimony.core.io.GgufMetadata;
+import parsimony.core.io.LanguageModel;
+import parsimony.core.io.LanguageModel.Embedded;
+import parsimony.core.io.ModelFile;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Which model a command works on. */
+final class ModelOptions {
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = "A Hugging Face folder, a GGUF file, a llama2.c file, or the name of an embedded model "
+                    + "(default: the larger embedded model).")
+    private String model;
+
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "FILE",
+            description = "The tokenizer, where the model has none with it: a tokenizer.json, a GGUF file or "
+                    + "llama2.c's tokenizer.bin.")
+    private Path tokenizer;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec mixee;
+
+    /** Opens the model that was asked for, or the default one. */
+    LanguageModel open() throws IOException {
+        Embedded embedded = embedded(model);
+        if (embedded == null) {
+            return LanguageModel.open(Path.of(model), tokenizer);
+        }
+        if (tokenizer != null) {
+            throw new ParameterException(
+                    mixee.commandLine(), "--tokenizer cannot be given for an embedded model, which has its own");
+        }
+        return LanguageModel.embedded(embedded);
+    }
+
+    /** Opens another model beside it. */
+    LanguageModel open(String other) throws IOException {
+        Embedded embedded = embedded(other);
+        return embedded == null ? LanguageModel.open(Path.of(other), tokenizer) : LanguageModel.embedded(embedded);
+    }
+
+    /** What the model's own GGUF file says of the tokenizer; null if it comes from elsewhere. */
+    GgufMetadata tokenizerAsRead() throws IOException {
+        return embedded(model) != null || tokenizer != null
+                ? null
+                : ModelFile.open(Path.of(model)).metadata();
+    }
+
+    /** The embedded model of that name; null if there is none, or a file has that name. */
+    private static Embedded embedded(String name) {
+        if (name == null) {
+            return Embedded.TARGET;
+        }
+        List<Embedded> named = Arrays.stream(Embedded.values())
+                .filter(candidate -> candidate.modelName().equals(name))
+                .toList();
+        return named.isEmpty() || Files.exists(Path.of(name)) ? null : named.getFirst();
+    }
+}
