@@ -11,7 +11,6 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -51,6 +50,8 @@ import picocli.CommandLine.Spec;
         })
 final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
+    private static final int CALIBRATION_SEQUENCES = 32;
+    private static final int CALIBRATION_TOKENS = 512;
     private static final long TEXT_BYTES = 250_000;
     private static final long QUICK_TEXT_BYTES = 50_000;
     private static final Duration QUICK_TIME = Duration.ofSeconds(75);
@@ -59,24 +60,16 @@ final class Compare implements Callable<Integer> {
     @Mixin
     private CommonOptions common;
 
-    @Option(
-            names = "--model",
-            paramLabel = "PATH",
-            description = "A Hugging Face folder, a GGUF file or a llama2.c file (default: the embedded model).")
-    private Path model;
-
-    @Option(
-            names = "--tokenizer",
-            paramLabel = "FILE",
-            description = "The tokenizer, where the model has none with it.")
-    private Path tokenizer;
+    @Mixin
+    private ModelOptions model;
 
     @Option(
             names = "--apply",
             paramLabel = "SPEC",
+            converter = AppliedTechnique.Converter.class,
             description = "A technique with its options, such as rtn:bits=4,group=32; + applies another to its result. "
                     + "Repeat it for more rows (default: what each technique shows of itself).")
-    private List<String> apply = List.of();
+    private List<AppliedTechnique> apply = List.of();
 
     @Option(
             names = "--text",
@@ -115,22 +108,27 @@ final class Compare implements Callable<Integer> {
     public Integer call() throws IOException {
         List<TechniqueSpec> techniques = apply.isEmpty()
                 ? CompareJob.showcase(quick)
-                : apply.stream().map(TechniqueSpec::parse).toList();
+                : apply.stream().map(AppliedTechnique::spec).toList();
         PrintWriter err = spec.commandLine().getErr();
         Instant began = Instant.now();
         Files.createDirectories(output);
-        LanguageModel opened = model == null
-                ? LanguageModel.embedded(LanguageModel.Embedded.TARGET)
-                : LanguageModel.open(model, tokenizer);
-        Corpus heldOut =
-                texts.isEmpty() ? JavaText.sample(JavaText.heldOut(), sampleBytes(), common.seed()) : read(texts);
+        LanguageModel opened = model.open();
+        Corpus heldOut = texts.isEmpty()
+                ? JavaText.sample(JavaText.heldOut(), sampleBytes(), common.seed())
+                : Texts.corpus(texts);
         String textName =
                 texts.isEmpty() ? "commons-lang3 3.20.0 and commons-collections4 4.5.0 (sample)" : names(texts);
         CompareJob.Options options = new CompareJob.Options(
                 techniques,
                 heldOut,
                 textName,
-                JavaText.calibration(),
+                Texts.calibration(
+                        opened,
+                        JavaText.calibration(),
+                        CALIBRATION_SEQUENCES,
+                        Math.min(
+                                CALIBRATION_TOKENS,
+                                opened.transformer().config().contextLength())),
                 windowTokens(opened),
                 quick ? QUICK_SPEED : Speed.Options.DEFAULT,
                 quick ? QUICK_TIME : null,
@@ -197,14 +195,6 @@ final class Compare implements Callable<Integer> {
             throw new IllegalArgumentException("--context must be even and at least 2, not " + tokens);
         }
         return tokens;
-    }
-
-    private static Corpus read(List<Path> files) throws IOException {
-        List<Corpus.Document> documents = new ArrayList<>();
-        for (Path file : files) {
-            documents.add(new Corpus.Document(file.getFileName().toString(), Files.readString(file)));
-        }
-        return Corpus.of(documents);
     }
 
     private static String names(List<Path> files) {

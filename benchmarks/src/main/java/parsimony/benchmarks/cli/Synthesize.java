@@ -79,7 +79,7 @@ final class Synthesize implements Callable<Integer> {
 
     private static final class Shapes extends ArrayList<String> {
         Shapes() {
-            super(Arrays.stream(Shape.values()).map(Shape::label).toList());
+            super(Shape.ALL.stream().map(Shape::label).toList());
         }
     }
 

@@ -2,7 +2,6 @@ package parsimony.benchmarks.compare;
 
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,14 +26,11 @@ import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.technique.Techniques;
 import parsimony.core.tensor.DataType;
 import parsimony.core.text.Corpus;
-import parsimony.core.text.Tokenizer;
 
 /**
  * Applies each technique to a copy of one model and measures what it costs and what it saves, all in one run, against the dense 32-bit model.
  */
 public final class CompareJob {
-    private static final int CALIBRATION_SEQUENCES = 32;
-    private static final int CALIBRATION_TOKENS = 512;
     private static final Speed.Options PROBE_SPEED = new Speed.Options(256, 8, Duration.ZERO, 1, 0);
 
     private final LanguageModel model;
@@ -45,7 +41,7 @@ public final class CompareJob {
      * @param techniques what to measure beside the dense baseline, which always comes first
      * @param heldOut documents to measure quality on
      * @param textName what the text is called beside the numbers
-     * @param calibration documents that techniques may look at
+     * @param calibration token ids that techniques may look at; never the held-out text
      * @param context tokens of a window of the quality measurement
      * @param speed how speed is measured
      * @param deadline for starting another row, or null for none
@@ -55,7 +51,7 @@ public final class CompareJob {
             List<TechniqueSpec> techniques,
             Corpus heldOut,
             String textName,
-            Corpus calibration,
+            List<int[]> calibration,
             int context,
             Speed.Options speed,
             Duration deadline,
@@ -99,10 +95,11 @@ public final class CompareJob {
     public Result run(Listener listener) {
         long started = System.nanoTime();
         Ops ops = new Ops(backend);
-        listener.doing("reading held-out and calibration text");
+        listener.doing("encoding the held-out text");
         HeldOutText text = heldOutText();
-        TechniqueContext context =
-                TechniqueContext.of(backend).withCalibration(calibration()).withSeed(options.seed);
+        TechniqueContext context = TechniqueContext.of(backend)
+                .withCalibration(options.calibration)
+                .withSeed(options.seed);
         TechniqueSpec dense =
                 new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
         Transformer baseline = dense.apply(model.transformer(), context);
@@ -183,20 +180,6 @@ public final class CompareJob {
                                 model.tokenizer().encode(document.text(), false),
                                 Corpus.of(List.of(document)).bytes()))
                         .toList());
-    }
-
-    /** Sequences as the model was trained on: each begins with the token that begins a text, where there is one. */
-    private List<int[]> calibration() {
-        Tokenizer tokenizer = model.tokenizer();
-        int length = Math.min(CALIBRATION_TOKENS, model.transformer().config().contextLength());
-        List<int[]> sequences = new ArrayList<>();
-        for (Corpus.Document document : options.calibration.documents()) {
-            int[] tokens = tokenizer.encode(document.text(), true);
-            if (tokens.length >= length && sequences.size() < CALIBRATION_SEQUENCES) {
-                sequences.add(Arrays.copyOf(tokens, length));
-            }
-        }
-        return sequences;
     }
 
     private static double bitsPerWeight(Transformer model) {
