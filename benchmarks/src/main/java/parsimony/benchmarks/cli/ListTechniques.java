@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         description = "List the techniques that run, or the survey's papers with what runs of them; explain one technique's options.",
         footer = {
             "",
-            "Examples:",
+            "Example:",
             "  parsimony techniques                        what runs",
             "  parsimony techniques rtn                    its options, their defaults and what they may be",
             "  parsimony techniques --all --module pruning the survey's papers on pruning"

@@ -7,10 +7,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.stream.Stream;
+import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.Grid;
+import parsimony.core.tensor.GridStorage;
 
 /**
  * Whatever bytes a file holds, a parser gives a model or a {@link ModelFormatException}, and nothing else. The normal build runs the seeds in the test resources; with
@@ -71,12 +74,38 @@ class ParserFuzzTest {
         inFolderOfShards("model.safetensors.index.json", bytes);
     }
 
+    /** The description of packed matrices is fuzzed beside such matrices. */
+    @FuzzTest(maxDuration = "60s")
+    void packedMatrices(byte[] bytes) throws IOException {
+        Transformer model = tinyModel();
+        for (Linear linear : model.linears()) {
+            GridStorage.Builder grid =
+                    new GridStorage.Builder(linear.outputs(), linear.inputs(), 3, 2, false, DataType.F16);
+            for (int row = 0; row < linear.outputs(); row++) {
+                for (int group = 0; group < grid.groups(); group++) {
+                    grid.setGrid(row, group, new Grid(3, 0.5f, row));
+                }
+            }
+            linear.setWeight(grid.build());
+        }
+        inFolder(
+                folder -> HuggingFaceFolder.saveAsKept(model, folder, folder, null), HuggingFaceFolder.CONFIG, bytes);
+    }
+
     private static void inFolderOfShards(String name, byte[] bytes) throws IOException {
+        inFolder(folder -> HuggingFaceFolder.save(tinyModel(), folder, DataType.F32, 100), name, bytes);
+    }
+
+    private static Transformer tinyModel() {
+        RopeConfig rope = new RopeConfig(10_000, false, null);
+        return TinyModels.random(
+                new TransformerConfig(4, 4, 4, 1, 2, 1, 2, 8, 1e-5f, rope, true, false, 1, 2), 1);
+    }
+
+    private static void inFolder(AtomicFolder.Body fill, String name, byte[] bytes) throws IOException {
         Path folder = Files.createTempDirectory("fuzz");
         try {
-            RopeConfig rope = new RopeConfig(10_000, false, null);
-            TransformerConfig config = new TransformerConfig(4, 4, 4, 1, 2, 1, 2, 8, 1e-5f, rope, true, false, 1, 2);
-            HuggingFaceFolder.save(TinyModels.random(config, 1), folder, DataType.F32, 100);
+            fill.write(folder);
             Files.write(folder.resolve(name), bytes);
             run(HuggingFaceFolder.load(folder));
         } catch (ModelFormatException e) {
