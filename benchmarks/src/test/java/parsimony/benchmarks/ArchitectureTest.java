@@ -64,9 +64,9 @@ class ArchitectureTest {
             .resideInAPackage("jdk.incubator.vector..");
 
     @ArchTest
-    static final ArchRule nd4j_stays_below_nd4j_and_peers = noClasses()
+    static final ArchRule nd4j_stays_below_nd4j_but_for_benchmarks_of_it = noClasses()
             .that()
-            .resideOutsideOfPackages("..nd4j..", "..peers..")
+            .resideOutsideOfPackages("..nd4j..", "parsimony.benchmarks.jmh..", "parsimony.benchmarks.peers..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.nd4j..", "org.bytedeco..");
@@ -82,7 +82,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule backends_are_asked_for_by_name = noClasses()
             .that()
-            .resideOutsideOfPackage("parsimony.core.backend..")
+            .resideOutsideOfPackages("parsimony.core.backend..", "parsimony.benchmarks.jmh..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("parsimony.core.backend.vector..", "parsimony.core.backend.nd4j..")

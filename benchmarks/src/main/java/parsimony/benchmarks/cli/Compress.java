@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
-            "Example:",
+            "Examples:",
             "  parsimony compress --apply rtn:bits=4,group=32 --output compressed",
             "  parsimony compress --apply rtn:bits=4,group=32,symmetric=true --output model.gguf",
             "  parsimony compress --model stories260K.bin --output stories260K.gguf        (converts only)"
@@ -94,7 +94,10 @@ final class Compress implements Callable<Integer> {
     public Integer call() throws IOException {
         boolean gguf = format == null
                 ? output.getFileName() != null
-                        && output.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".gguf")
+                        && output.getFileName()
+                                .toString()
+                                .toLowerCase(Locale.ROOT)
+                                .endsWith(".gguf")
                 : format == Format.GGUF;
         requireWritable(gguf);
         LanguageModel opened = model.open();
@@ -128,11 +131,10 @@ final class Compress implements Callable<Integer> {
 
     private Transformer compress(LanguageModel opened) throws IOException {
         Corpus text = calibration.isEmpty() ? JavaText.calibration() : Texts.corpus(calibration);
-        int length =
-                Math.min(CALIBRATION_TOKENS, opened.transformer().config().contextLength());
+        int length = Math.min(CALIBRATION_TOKENS, opened.transformer().config().contextLength());
         try (Backend backend = common.createBackend();
-                ProgressLine progress =
-                        new ProgressLine("compressing", opened.transformer().linears().size())) {
+                ProgressLine progress = new ProgressLine(
+                        "compressing", opened.transformer().linears().size())) {
             TechniqueContext context = TechniqueContext.of(backend)
                     .withCalibration(Texts.calibration(opened, text, CALIBRATION_SEQUENCES, length))
                     .withSeed(common.seed())

@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
-            "Example:",
+            "Examples:",
             "  parsimony evaluate --text-bytes 250000",
             "  parsimony evaluate --model compressed --reference original --json -"
         })
@@ -68,14 +68,15 @@ final class Evaluate implements Callable<Integer> {
     @Option(
             names = "--context",
             paramLabel = "N",
-            description = "Tokens of a window, an even number (default: the model's context, at most "
-                    + DEFAULT_CONTEXT + ").")
+            description = "Tokens of a window, an even number (default: the model's context, at most " + DEFAULT_CONTEXT
+                    + ").")
     private Integer context;
 
     @Option(
             names = "--json",
             paramLabel = "FILE|-",
-            description = "Write the result as JSON, to a file or with - to standard output, which then shows nothing else.")
+            description =
+                    "Write the result as JSON, to a file or with - to standard output, which then shows nothing else.")
     private String json;
 
     @Spec
@@ -151,7 +152,8 @@ final class Evaluate implements Callable<Integer> {
         } else {
             corpus = Texts.corpus(texts);
             name = String.join(
-                    ", ", texts.stream().map(file -> file.getFileName().toString()).toList());
+                    ", ",
+                    texts.stream().map(file -> file.getFileName().toString()).toList());
         }
         List<HeldOutText.Document> documents = new ArrayList<>();
         for (Corpus.Document document : corpus.documents()) {

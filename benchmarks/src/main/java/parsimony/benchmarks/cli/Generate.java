@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
-            "Example:",
+            "Examples:",
             "  parsimony generate --prompt 'public static int indexOf('",
             "  parsimony generate --model stories260K.bin --temperature 0.8 --top-p 0.9 --seed 7"
         })

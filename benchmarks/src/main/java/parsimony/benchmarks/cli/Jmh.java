@@ -1,6 +1,7 @@
 package parsimony.benchmarks.cli;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -10,12 +11,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "jmh",
         description = "Run the microbenchmarks, with any of JMH's own options.",
-        footer = {
-            "",
-            "Example:",
-            "  parsimony jmh MatrixProduct -p shape=1024x1024x1024",
-            "  parsimony jmh -l                      list the benchmarks"
-        })
+        footer = {"", "Example:", "  parsimony jmh GemmBenchmark -f 1", "  parsimony jmh -l"})
 final class Jmh implements Runnable {
     @Parameters(paramLabel = "ARGUMENT", description = "Patterns of benchmarks' names, and JMH's options.")
     private final List<String> arguments = new ArrayList<>();
@@ -28,7 +24,7 @@ final class Jmh implements Runnable {
         try {
             org.openjdk.jmh.Main.main(arguments.toArray(String[]::new));
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 }

@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
-            "Example:",
+            "Examples:",
             "  parsimony layer matrix.safetensors --apply rtn:bits=3,group=16",
             "  parsimony layer matrix.safetensors --apply rtn:bits=4 --apply rtn:bits=3,group=16 --json -"
         })
@@ -67,7 +67,8 @@ final class Layer implements Callable<Integer> {
     @Option(
             names = "--json",
             paramLabel = "FILE|-",
-            description = "Write the results as JSON, to a file or with - to standard output, which then shows nothing else.")
+            description =
+                    "Write the results as JSON, to a file or with - to standard output, which then shows nothing else.")
     private String json;
 
     @Option(
@@ -93,7 +94,12 @@ final class Layer implements Callable<Integer> {
 
     /** One result, as JSON; what does not apply is null. */
     private record Result(
-            String technique, double error, Double roundToNearestError, long zeros, double bitsPerWeight, Long outliers) {}
+            String technique,
+            double error,
+            Double roundToNearestError,
+            long zeros,
+            double bitsPerWeight,
+            Long outliers) {}
 
     @Override
     public Integer call() throws IOException {
@@ -136,11 +142,13 @@ final class Layer implements Callable<Integer> {
     private Result result(
             AppliedTechnique technique, MatrixTrial trial, Tensor weight, Tensor inputs, TechniqueContext context) {
         if (!Double.isFinite(trial.error())) {
-            throw new IllegalArgumentException(technique.text() + " leaves an error that is no finite number; weight and "
-                    + "inputs of " + file + " are too large");
+            throw new IllegalArgumentException(
+                    technique.text() + " leaves an error that is no finite number; weight and " + "inputs of " + file
+                            + " are too large");
         }
         TechniqueContext exact = context.withScaleType(DataType.F32);
-        Double roundToNearest = technique.spec()
+        Double roundToNearest = technique
+                .spec()
                 .roundToNearest()
                 .map(plain -> run(plain, weight, inputs, exact).error())
                 .orElse(null);
@@ -157,15 +165,20 @@ final class Layer implements Callable<Integer> {
     /** A matrix as 32-bit floats, from whatever floats the file has. */
     private static Tensor matrix(SafeTensors tensors, String name) throws ModelFormatException {
         StoredTensor stored = tensors.tensor(name);
-        Tensor matrix = stored.type().equals("F64") ? rounded(stored) : stored.matrix().decode();
+        Tensor matrix =
+                stored.type().equals("F64") ? rounded(stored) : stored.matrix().decode();
         if (matrix.size() == 0) {
             throw new ModelFormatException(
-                    stored.file(), stored.offset(), "tensor \"" + name + "\" has no numbers: its shape is " + shape(matrix));
+                    stored.file(),
+                    stored.offset(),
+                    "tensor \"" + name + "\" has no numbers: its shape is " + shape(matrix));
         }
         for (float value : matrix.array()) {
             if (!Float.isFinite(value)) {
                 throw new ModelFormatException(
-                        stored.file(), stored.offset(), "tensor \"" + name + "\" holds " + value + "; all numbers must be finite");
+                        stored.file(),
+                        stored.offset(),
+                        "tensor \"" + name + "\" holds " + value + "; all numbers must be finite");
             }
         }
         return matrix;
@@ -176,7 +189,9 @@ final class Layer implements Callable<Integer> {
         MemorySegment data = stored.data();
         if (shape.size() != 2 || data.byteSize() / Double.BYTES > Integer.MAX_VALUE - 8) {
             throw new ModelFormatException(
-                    stored.file(), stored.offset(), "tensor \"" + stored.name() + "\" has shape " + shape + ", where a matrix is needed");
+                    stored.file(),
+                    stored.offset(),
+                    "tensor \"" + stored.name() + "\" has shape " + shape + ", where a matrix is needed");
         }
         Tensor matrix = Tensor.zeros(Math.toIntExact(shape.get(0)), Math.toIntExact(shape.get(1)));
         for (int i = 0; i < matrix.size(); i++) {

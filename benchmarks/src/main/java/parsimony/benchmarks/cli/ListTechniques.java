@@ -24,10 +24,11 @@ import picocli.CommandLine.Spec;
 
 @Command(
         name = "techniques",
-        description = "List the techniques that run, or the survey's papers with what runs of them; explain one technique's options.",
+        description =
+                "List the techniques that run, or the survey's papers with what runs of them; explain one technique's options.",
         footer = {
             "",
-            "Example:",
+            "Examples:",
             "  parsimony techniques                        what runs",
             "  parsimony techniques rtn                    its options, their defaults and what they may be",
             "  parsimony techniques --all --module pruning the survey's papers on pruning"
@@ -92,7 +93,8 @@ final class ListTechniques implements Callable<Integer> {
             out.println("It has no options.");
         } else {
             int names = options.stream().mapToInt(o -> o.name().length()).max().orElse(0);
-            int values = options.stream().mapToInt(o -> o.value().length()).max().orElse(0);
+            int values =
+                    options.stream().mapToInt(o -> o.value().length()).max().orElse(0);
             String format = "  %-" + Math.max(6, names) + "s  %-" + Math.max(7, values) + "s  %s%n";
             out.println();
             out.printf(format, "option", "default", "may be");
@@ -152,7 +154,8 @@ final class ListTechniques implements Callable<Integer> {
             run += technique == null ? 0 : 1;
         }
         out.println();
-        out.println(run + " of " + count + " papers run; in parentheses is the module where one belongs that does not.");
+        out.println(
+                run + " of " + count + " papers run; in parentheses is the module where one belongs that does not.");
     }
 
     /** The techniques by the survey's numbers of their papers. */

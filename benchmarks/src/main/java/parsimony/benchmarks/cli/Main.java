@@ -31,18 +31,20 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "A laboratory of LLM efficiency: compress a language model in many ways and see what each costs.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
+            Compare.class,
             Generate.class,
             Evaluate.class,
             Compress.class,
             Layer.class,
             ListTechniques.class,
             Synthesize.class,
+            Train.class,
             Doctor.class,
             Jmh.class,
             GenerateCompletion.class
         },
         versionProvider = Main.Version.class,
-        footer = {"", "Example:", "  parsimony doctor"})
+        footer = {"", "Example:", "  parsimony compare --quick"})
 public final class Main {
     @Option(
             names = {"-h", "--help"},

@@ -19,12 +19,9 @@ import picocli.CommandLine.Spec;
 
 @Command(
         name = "synthesize",
-        description = "Write a GGUF file of a real model's shape with random weights, to measure speed and memory without a download.",
-        footer = {
-            "",
-            "Example:",
-            "  parsimony synthesize --shape llama-3.2-1b --type q4_0 --output llama-3.2-1b.gguf"
-        })
+        description =
+                "Write a GGUF file of a real model's shape with random weights, to measure speed and memory without a download.",
+        footer = {"", "Example:", "  parsimony synthesize --shape llama-3.2-1b --type q4_0 --output llama-3.2-1b.gguf"})
 final class Synthesize implements Callable<Integer> {
     @Mixin
     private CommonOptions common;
@@ -80,7 +77,7 @@ final class Synthesize implements Callable<Integer> {
 
     private static final class Shapes extends ArrayList<String> {
         Shapes() {
-            super(Arrays.stream(Shape.values()).map(Shape::label).toList());
+            super(Shape.ALL.stream().map(Shape::label).toList());
         }
     }
 

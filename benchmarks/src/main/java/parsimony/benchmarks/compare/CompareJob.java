@@ -2,10 +2,9 @@ package parsimony.benchmarks.compare;
 
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import parsimony.benchmarks.compare.Measurement.PeakMemory;
 import parsimony.benchmarks.compare.Measurement.Quality;
 import parsimony.core.autograd.Ops;
@@ -26,16 +25,12 @@ import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.technique.Techniques;
 import parsimony.core.tensor.DataType;
-import parsimony.core.tensor.WeightStorage;
 import parsimony.core.text.Corpus;
-import parsimony.core.text.Tokenizer;
 
 /**
  * Applies each technique to a copy of one model and measures what it costs and what it saves, all in one run, against the dense 32-bit model.
  */
 public final class CompareJob {
-    private static final int CALIBRATION_SEQUENCES = 32;
-    private static final int CALIBRATION_TOKENS = 512;
     private static final Speed.Options PROBE_SPEED = new Speed.Options(256, 8, Duration.ZERO, 1, 0);
 
     private final LanguageModel model;
@@ -46,7 +41,7 @@ public final class CompareJob {
      * @param techniques what to measure beside the dense baseline, which always comes first
      * @param heldOut documents to measure quality on
      * @param textName what the text is called beside the numbers
-     * @param calibration documents that techniques may look at
+     * @param calibration token ids that techniques may look at; never the held-out text
      * @param context tokens of a window of the quality measurement
      * @param speed how speed is measured
      * @param deadline for starting another row, or null for none
@@ -56,7 +51,7 @@ public final class CompareJob {
             List<TechniqueSpec> techniques,
             Corpus heldOut,
             String textName,
-            Corpus calibration,
+            List<int[]> calibration,
             int context,
             Speed.Options speed,
             Duration deadline,
@@ -100,20 +95,22 @@ public final class CompareJob {
     public Result run(Listener listener) {
         long started = System.nanoTime();
         Ops ops = new Ops(backend);
-        listener.doing("reading held-out and calibration text");
+        listener.doing("encoding the held-out text");
         HeldOutText text = heldOutText();
         TechniqueContext context = TechniqueContext.of(backend)
-                .withCalibration(calibration())
+                .withCalibration(options.calibration)
                 .withSeed(options.seed);
-        TechniqueSpec dense = new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
+        TechniqueSpec dense =
+                new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
         Transformer baseline = dense.apply(model.transformer(), context);
         Reference reference = new Reference(baseline);
-        Set<TechniqueSpec> specs = new LinkedHashSet<>(List.of(dense));
-        specs.addAll(options.techniques);
+        Map<String, TechniqueSpec> specs = new LinkedHashMap<>();
+        specs.put(dense.toString(), dense);
+        options.techniques.forEach(spec -> specs.putIfAbsent(spec.toString(), spec));
 
         List<Measurement> rows = new ArrayList<>();
         Evaluation.Protocol protocol = null;
-        for (TechniqueSpec spec : specs) {
+        for (TechniqueSpec spec : specs.values()) {
             if (!rows.isEmpty() && isOver(started)) {
                 listener.skipped(spec);
                 continue;
@@ -133,12 +130,18 @@ public final class CompareJob {
                 peak = probe.peak();
             }
             Evaluation quality = new Evaluator(ops, options.context)
-                    .evaluate(compressed, reference, text, (scored, tokens, bits) ->
-                            listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
+                    .evaluate(
+                            compressed,
+                            reference,
+                            text,
+                            (scored, tokens, bits) ->
+                                    listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
             protocol = quality.protocol();
             listener.doing(spec + ": speed");
             Speed.Comparison speed = Speed.compare(ops, compressed, baseline, options.speed);
-            double denseBits = rows.isEmpty() ? quality.bitsPerByte() : rows.getFirst().quality().bitsPerByte();
+            double denseBits = rows.isEmpty()
+                    ? quality.bitsPerByte()
+                    : rows.getFirst().quality().bitsPerByte();
             Measurement row = new Measurement(
                     spec.toString(),
                     seriesName(spec),
@@ -174,22 +177,9 @@ public final class CompareJob {
                 options.textName,
                 options.heldOut.documents().stream()
                         .map(document -> new HeldOutText.Document(
-                                model.tokenizer().encode(document.text(), false), Corpus.of(List.of(document)).bytes()))
+                                model.tokenizer().encode(document.text(), false),
+                                Corpus.of(List.of(document)).bytes()))
                         .toList());
-    }
-
-    /** Sequences as the model was trained on: each begins with the token that begins a text, where there is one. */
-    private List<int[]> calibration() {
-        Tokenizer tokenizer = model.tokenizer();
-        int length = Math.min(CALIBRATION_TOKENS, model.transformer().config().contextLength());
-        List<int[]> sequences = new ArrayList<>();
-        for (Corpus.Document document : options.calibration.documents()) {
-            int[] tokens = tokenizer.encode(document.text(), true);
-            if (tokens.length >= length && sequences.size() < CALIBRATION_SEQUENCES) {
-                sequences.add(Arrays.copyOf(tokens, length));
-            }
-        }
-        return sequences;
     }
 
     private static double bitsPerWeight(Transformer model) {
@@ -208,7 +198,8 @@ public final class CompareJob {
     }
 
     private static String seriesName(TechniqueSpec spec) {
-        return String.join("+", spec.steps().stream().map(step -> step.technique().name()).toList());
+        return String.join(
+                "+", spec.steps().stream().map(step -> step.technique().name()).toList());
     }
 
     private static String title(TechniqueSpec spec) {
@@ -216,6 +207,6 @@ public final class CompareJob {
         if (paper == null) {
             return "";
         }
-        return paper.survey() > 0 ? Survey.entry(paper.survey()).title() : paper.title();
+        return paper.survey().length > 0 ? Survey.entry(paper.survey()[0]).title() : paper.title();
     }
 }

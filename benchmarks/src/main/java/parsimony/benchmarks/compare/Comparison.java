@@ -10,7 +10,7 @@ import java.util.List;
  * @param text what it was measured on
  * @param machine where
  * @param seed of everything random
- * @param rows in the order in which they were measured; the first is the dense model in 32 bits, to which all are compared
+ * @param rows in the order in which they were measured; the first is the dense model in 32 bits
  */
 public record Comparison(
         String command, ModelRecord model, TextRecord text, MachineRecord machine, long seed, List<Measurement> rows) {

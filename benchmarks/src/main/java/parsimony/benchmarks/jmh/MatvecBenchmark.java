@@ -1,8 +1,5 @@
 package parsimony.benchmarks.jmh;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.AuxCounters;
@@ -23,8 +20,11 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import parsimony.core.backend.Parallel;
-import parsimony.core.backend.vector.FloatFormat;
 import parsimony.core.backend.vector.Matvec;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.DenseStorage;
+import parsimony.core.tensor.Tensor;
+import parsimony.core.tensor.TensorStorage;
 
 /**
  * Matrix × vector against the speed at which the same memory can be read at all. The counter {@code gigabytes} is GB/s of
@@ -48,7 +48,7 @@ public class MatvecBenchmark {
 
     /** How the weights are stored. */
     @Param
-    public FloatFormat format;
+    public DataType format;
 
     /** Vectors that are multiplied at once. */
     @Param({"1", "8"})
@@ -58,9 +58,7 @@ public class MatvecBenchmark {
     @Param("2")
     public int threads;
 
-    private int out;
-    private int in;
-    private MemorySegment weights;
+    private DenseStorage weights;
     private long[] sameSize;
     private float[] x;
     private float[] y;
@@ -85,20 +83,15 @@ public class MatvecBenchmark {
     @Setup
     public void prepare() {
         String[] sizes = shape.split("x", -1);
-        out = Integer.parseInt(sizes[0]);
-        in = Integer.parseInt(sizes[1]);
-        weights = Arena.ofAuto().allocate((long) out * in * format.bytes(), 64);
+        int out = Integer.parseInt(sizes[0]);
+        int in = Integer.parseInt(sizes[1]);
         Random random = new Random(1);
-        for (long i = 0; i < (long) out * in; i++) {
-            float value = random.nextFloat(0.5f, 1);
-            switch (format) {
-                case F32 -> weights.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-                case BF16 ->
-                    weights.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(value) >>> 16));
-                case F16 -> weights.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(value));
-            }
+        Tensor values = Tensor.zeros(out, in);
+        for (int i = 0; i < values.size(); i++) {
+            values.array()[i] = random.nextFloat(0.5f, 1);
         }
-        sameSize = new long[(int) (weights.byteSize() / Long.BYTES)];
+        weights = DenseStorage.of(format, new TensorStorage(values));
+        sameSize = new long[(int) (weights.bytes() / Long.BYTES)];
         x = new float[batch * in];
         for (int i = 0; i < x.length; i++) {
             x[i] = random.nextFloat(-1, 1);
@@ -117,8 +110,8 @@ public class MatvecBenchmark {
     /** Multiplies; gives Y `[batch, out]`. */
     @Benchmark
     public float[] multiply(Work work) {
-        matvec.multiply(format, weights, out, in, batch, x, 0, in, y, 0, out);
-        work.gigabytes += 1e-9 * weights.byteSize();
+        matvec.multiply(weights, batch, x, y);
+        work.gigabytes += 1e-9 * weights.bytes();
         return y;
     }
 
@@ -128,7 +121,7 @@ public class MatvecBenchmark {
         int tasks = threads * TASKS_PER_THREAD;
         long[] sums = new long[tasks];
         parallel.run(tasks, task -> sums[task] = sum(task, tasks));
-        work.gigabytes += 1e-9 * weights.byteSize();
+        work.gigabytes += 1e-9 * weights.bytes();
         return sums;
     }
 

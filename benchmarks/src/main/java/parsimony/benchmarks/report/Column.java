@@ -7,6 +7,7 @@ import parsimony.benchmarks.compare.Measurement;
 import parsimony.benchmarks.compare.Measurement.PeakMemory;
 
 /** What is shown of a row, column by column. */
+@SuppressWarnings("ImmutableEnumChecker") // The functions it holds keep no state.
 enum Column {
     BITS_PER_WEIGHT(
             "bits/wt",
@@ -23,7 +24,7 @@ enum Column {
             "On disk",
             "the model as a file; below, as a part of the dense model's",
             false,
-            Measurement::diskBytes,
+            row -> (double) row.diskBytes(),
             row -> Figures.bytes(row.diskBytes()),
             (row, dense) -> Figures.percent((double) row.diskBytes() / dense.diskBytes(), 0)),
     MEMORY(
@@ -32,7 +33,7 @@ enum Column {
             "In memory",
             "the model with what the backend keeps beside it; below, as a part of the dense model's",
             false,
-            Measurement::memoryBytes,
+            row -> (double) row.memoryBytes(),
             row -> Figures.bytes(row.memoryBytes()),
             (row, dense) -> Figures.percent((double) row.memoryBytes() / dense.memoryBytes(), 0)),
     BITS_PER_BYTE(
@@ -58,7 +59,7 @@ enum Column {
             "KL",
             8,
             "Divergence",
-            "from the dense model (Kullback–Leibler, nats a token); below, how often both find the same token likeliest",
+            "from the dense model (Kullback–Leibler, nats a token); below, how often both rank a token first",
             false,
             row -> row.quality().divergence(),
             row -> Figures.fixed(row.quality().divergence(), 4),
@@ -76,7 +77,7 @@ enum Column {
             "decode",
             7,
             "Decode",
-            "speed of writing one token at a time, relative to the dense model measured in turn; below, tokens a second",
+            "speed of writing token by token, relative to the dense model measured in turn; below, tokens a second",
             true,
             Measurement::decodeRatio,
             row -> Figures.times(row.decodeRatio()),
@@ -87,7 +88,7 @@ enum Column {
             "Peak memory",
             "the most held while this row was made and measured; below, heap + native + mapped files",
             false,
-            row -> row.peakBytes().total(),
+            row -> (double) row.peakBytes().total(),
             row -> Figures.bytes(row.peakBytes().total()),
             (row, dense) -> parts(row.peakBytes())),
     APPLY(

@@ -2,7 +2,7 @@ package parsimony.benchmarks.report;
 
 import java.util.Locale;
 
-/** How numbers are written, in the terminal and on the page alike. What was not measured, or is no number, is a dash. */
+/** How numbers are written, in the terminal and on the page alike. What is no number is a dash. */
 final class Figures {
     static final String NONE = "—";
 
@@ -38,11 +38,11 @@ final class Figures {
     }
 
     /** In MB of a million bytes, or in GB from a thousand of them on. */
-    static String bytes(double bytes) {
-        if (bytes >= 999.95e6) {
+    static String bytes(long bytes) {
+        if (bytes >= 999_950_000) {
             return fixed(bytes / 1e9, 2) + " GB";
         }
-        return Double.isFinite(bytes) ? fixed(bytes / 1e6, bytes < 0.95e6 ? 3 : 1) + " MB" : NONE;
+        return fixed(bytes / 1e6, bytes < 950_000 ? 3 : 1) + " MB";
     }
 
     static String seconds(double seconds) {
@@ -54,6 +54,6 @@ final class Figures {
         if (count >= 999_500_000) {
             return fixed(count / 1e9, 2) + " billion";
         }
-        return count >= 999_500 ? fixed(count / 1e6, count < 9.95e6 ? 2 : 1) + " million" : fixed(count, 0);
+        return count >= 999_500 ? fixed(count / 1e6, count < 9.95e6 ? 2 : 1) + " million" : fixed((double) count, 0);
     }
 }

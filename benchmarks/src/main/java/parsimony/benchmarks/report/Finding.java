@@ -7,8 +7,8 @@ import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Measurement;
 
 /**
- * What a comparison says, in words made of its numbers alone: the smallest model that stays within one percent of the dense model's
- * bits per byte, or that none does.
+ * What a comparison says, in words made of its numbers alone: the smallest model that stays within one percent of the
+ * dense model's bits per byte, or that none does.
  *
  * @param headline a few words
  * @param sentence the whole of it
@@ -37,7 +37,8 @@ record Finding(String headline, String sentence) {
             Measurement row = smallest.get();
             return new Finding(
                     timesSmaller(row, dense) + ", " + cost(row),
-                    "The smallest of %d models within %s of the dense one's %s is %s: %s instead of %s on disk, %s, decoding at %s the dense speed."
+                    ("The smallest of %d models within %s of the dense one's %s is %s: %s instead of %s on disk, %s,"
+                                    + " decoding at %s the dense speed.")
                             .formatted(
                                     smaller.stream()
                                             .filter(other -> other.quality().relativeChange() <= TOLERANCE)

@@ -17,9 +17,9 @@ import parsimony.benchmarks.compare.Comparison.MachineRecord;
 import parsimony.benchmarks.compare.Measurement;
 
 /**
- * A {@link Comparison} as one HTML page that needs nothing else: style, script, chart library and record are inside it, and its content
- * policy forbids it the network. Words and table are written here, so that they are there without JavaScript too; the script sorts, filters,
- * and draws the record's plots.
+ * A {@link Comparison} as one HTML page that needs nothing else: style, script, chart library and record are inside it,
+ * and its content policy forbids it the network. Words and table are written here, so that they are there without
+ * JavaScript too; the script sorts, filters, and draws the record's plots.
  */
 public final class HtmlReport {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
@@ -116,7 +116,8 @@ public final class HtmlReport {
 
     private static String heading(String key, String label, String explanation, boolean moreFirst, String kind) {
         return """
-                <th scope="col" data-key="%s" data-first="%s" class="%s"><button type="button" title="%s">%s</button></th>
+                <th scope="col" data-key="%s" data-first="%s" class="%s">\
+                <button type="button" title="%s">%s</button></th>
                 """.formatted(key, moreFirst ? "descending" : "ascending", kind, escaped(explanation), escaped(label));
     }
 
@@ -198,7 +199,7 @@ public final class HtmlReport {
         return "<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(escaped(name), escaped(value));
     }
 
-    /** The part of Apache ECharts that has scatter and line plots, behind the notices that its licence asks to be passed on. */
+    /** The part of Apache ECharts that has scatter plots, behind the notices that its licence asks to be passed on. */
     private static String chartLibrary() throws IOException {
         Properties artifact = new Properties();
         try (InputStream stream = open("/META-INF/maven/org.webjars.npm/echarts/pom.properties")) {

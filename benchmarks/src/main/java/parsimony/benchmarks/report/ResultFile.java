@@ -14,7 +14,7 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.exc.ValueInstantiationException;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A {@link Comparison} as a JSON file: field for field the records, so that what the records say of a number holds in the file too. */
+/** A {@link Comparison} as a JSON file, field for field: what the records say of a number holds in the file too. */
 public final class ResultFile {
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .enable(SerializationFeature.INDENT_OUTPUT)

@@ -1,13 +1,14 @@
 package parsimony.benchmarks.report;
 
-import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.util.List;
 import parsimony.benchmarks.compare.Comparison.TextRecord;
 import parsimony.benchmarks.compare.Measurement;
 
 /**
- * The table in the terminal. It is printed as the job goes on, a line for each row as soon as that is measured, so the columns' widths
- * are settled before the first row is known. Nothing is ever rewritten: it reads the same in a log.
+ * The table in the terminal. It is printed as the job goes on, a line for each row as soon as that is measured, so the
+ * columns' widths are settled before the first row is known. Nothing is ever rewritten: it reads the same in a log.
  */
 public final class TerminalTable {
     private static final List<Column> COLUMNS = List.of(
@@ -33,21 +34,22 @@ public final class TerminalTable {
 
     private static final double SEVERE = 0.05;
 
-    private final PrintStream out;
+    private final PrintWriter out;
     private final int width;
     private final boolean colour;
     private final boolean ascii;
     private boolean first = true;
 
     /**
+     * @param charset in which {@code out} ends up; where it has no lines and dashes, plain letters stand for them
      * @param width of the terminal in characters; the table takes 100 to 120 of them
      * @param colour whether to tint quality and set the dense row off by ANSI escapes
      */
-    public TerminalTable(PrintStream out, int width, boolean colour) {
+    public TerminalTable(PrintWriter out, Charset charset, int width, boolean colour) {
         this.out = out;
         this.width = Math.clamp(width, 100, 120);
         this.colour = colour;
-        this.ascii = !out.charset().newEncoder().canEncode("─×…−–—·");
+        this.ascii = !charset.newEncoder().canEncode("─×…−–—·");
     }
 
     /** Prints the column headings. */

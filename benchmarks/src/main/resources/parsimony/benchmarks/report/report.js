@@ -21,6 +21,10 @@
 
   const MINUS = "\u2212";
   const fixed = (value, decimals) => (Number.isFinite(value) ? value.toFixed(decimals).replace("-", MINUS) : "\u2014");
+  const change = (row) => {
+    const percent = Number(((100 * row.quality.change) / bitsPerByte(dense)).toFixed(1));
+    return `${percent > 0 ? "+" : ""}${fixed(percent || 0, 1)} %`;
+  };
   const megabytes = (bytes) => bytes / 1e6;
   const bitsPerByte = (row) => Number(row.quality.bitsPerByte);
 
@@ -64,7 +68,8 @@
   const hasFar = finite.some((value) => value > NEAR * bitsPerByte(dense));
 
   function qualityRange(compact) {
-    const shown = nearDense ? finite.filter((value) => value <= NEAR * bitsPerByte(dense)) : finite;
+    const near = finite.filter((value) => value <= NEAR * bitsPerByte(dense));
+    const shown = nearDense && near.length ? near : finite.length ? finite : [1];
     const low = Math.min(...shown);
     const spread = Math.max(Math.max(...shown) - low, 0.02 * low);
     return roundRange(Math.max(0, low - 0.08 * spread), Math.max(...shown) + 0.12 * spread, compact ? 4 : 6);
@@ -72,7 +77,7 @@
 
   const LOGARITHMIC = 4;
 
-  /** Sizes that span two octaves or more are shown by their ratios, so that the small models are not crowded together. */
+  /** Sizes that span two octaves or more are shown by their ratios, so that small models are not crowded together. */
   function horizontalAxis(plot, points, compact) {
     const values = points.map((point) => point.x);
     const low = Math.min(...values);
@@ -111,7 +116,7 @@
   function tooltip(row, plot) {
     const numbers = [
       ["Bits per byte", fixed(bitsPerByte(row), 3)],
-      ["Change", `${fixed((100 * row.quality.change) / bitsPerByte(dense), 1)} %`],
+      ["Change", change(row)],
       ["On disk", `${fixed(megabytes(row.diskBytes), 1)} MB`],
       ["Bits per weight", fixed(Number(row.bitsPerWeight), 2)],
       ["Decode", `${fixed(Number(row.decodeRatio), 2)}\u00d7`],
@@ -167,7 +172,8 @@
           .map((point) => {
             const beyond = point.y > range.max;
             const faded = !matching(point.row);
-            const note = beyond ? `\u2191 ${fixed(point.y, 2)}` : onFront.has(point.index) || point.index === 0 ? point.row.technique : "";
+            const named = onFront.has(point.index) || point.index === 0;
+            const note = beyond ? `\u2191 ${fixed(point.y, 2)}` : named ? point.row.technique : "";
             return {
               value: [point.x, beyond ? range.max : point.y],
               row: point.index,

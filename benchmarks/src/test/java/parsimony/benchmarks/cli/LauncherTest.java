@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -21,20 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 @DisabledOnOs(OS.WINDOWS)
 class LauncherTest {
     private static final List<String> TOOLS = List.of(
-            "sh",
-            "cat",
-            "cp",
-            "dirname",
-            "find",
-            "head",
-            "ln",
-            "mkdir",
-            "mv",
-            "readlink",
-            "rm",
-            "sleep",
-            "tail",
-            "touch");
+            "cat", "cp", "dirname", "find", "head", "ln", "mkdir", "mv", "readlink", "rm", "sleep", "tail", "touch");
 
     @TempDir
     private Path folder;
@@ -67,11 +56,11 @@ class LauncherTest {
                 """);
         jdk("jdks/jdk-17", "17.0.2");
         jdk("jdks/jdk-25", "25.0.1");
-        Path tools = Files.createDirectories(project.resolve("tools"));
+        // A PATH of its own, on which no JDK of this machine is found.
         for (String tool : TOOLS) {
-            Files.createSymbolicLink(tools.resolve(tool), findTool(tool));
+            script("tools/" + tool, "exec " + findTool(tool) + " \"$@\"");
         }
-        environment.put("PATH", tools.toString());
+        environment.put("PATH", project.resolve("tools").toString());
         environment.put("HOME", folder.toString());
         environment.put("PARSIMONY_JDK_FOLDERS", project.resolve("jdks").toString());
         environment.put("JAVA_HOME", project.resolve("jdks/jdk-17").toString());
@@ -145,8 +134,6 @@ class LauncherTest {
         Files.move(project, moved);
         environment.replaceAll((name, value) -> value.replace(project.toString(), moved.toString()));
         project = moved;
-        Files.delete(moved.resolve("tools/sh"));
-        Files.createSymbolicLink(moved.resolve("tools/sh"), findTool("sh"));
 
         assertThat(launch("doctor").output).anyMatch(line -> line.startsWith(moved + "/target/launcher/build-2"));
     }
@@ -216,9 +203,12 @@ class LauncherTest {
     @Test
     void the_real_java_keeps_standard_error_clean() throws Exception {
         environment.put("JAVA_HOME", System.getProperty("java.home"));
+        String classPath = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
         environment.put(
                 "REAL_CLASS_PATH",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+                Stream.of(classPath.split(":", -1))
+                        .filter(entry -> !entry.isEmpty() && Files.exists(Path.of(entry)))
+                        .collect(Collectors.joining(":")));
         script("mvnw", """
                 mkdir -p benchmarks/target
                 : >benchmarks/target/benchmarks.jar

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import parsimony.core.backend.vector.FloatFormat;
+import parsimony.core.tensor.DataType;
 
 class MatvecBenchmarkTest {
     @ParameterizedTest
     @EnumSource
-    void multipliesPositiveWeightsWithinTheirBounds(FloatFormat format) {
+    void multipliesPositiveWeightsWithinTheirBounds(DataType format) {
         MatvecBenchmark benchmark = new MatvecBenchmark();
         benchmark.shape = "70x300";
         benchmark.format = format;

@@ -2,6 +2,7 @@ package parsimony.benchmarks.report;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,6 +31,7 @@ final class Chromium implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final JsonMapper JSON = JsonMapper.shared();
 
+    private final Path profile;
     private final Process process;
     private final HttpClient client = HttpClient.newHttpClient();
     private final WebSocket socket;
@@ -45,8 +48,8 @@ final class Chromium implements AutoCloseable {
                 .findFirst();
     }
 
-    /** @param profile an empty folder for what the browser writes */
-    Chromium(Path executable, Path profile) throws IOException, InterruptedException {
+    Chromium(Path executable) throws IOException, InterruptedException {
+        profile = Files.createTempDirectory("parsimony-browser");
         process = new ProcessBuilder(
                         executable.toString(),
                         "--headless",
@@ -102,7 +105,7 @@ final class Chromium implements AutoCloseable {
                         List.of(Map.of("name", "prefers-color-scheme", "value", dark ? "dark" : "light"))));
     }
 
-    /** Opens a page and waits until it has run. Returns the addresses that it asked for and the errors that it reported. */
+    /** Opens a page and waits until it has run. Returns addresses it asked for and errors it reported. */
     List<String> open(Path page) throws InterruptedException {
         List<String> notes = new ArrayList<>();
         String address = page.toUri().toString();
@@ -201,6 +204,14 @@ final class Chromium implements AutoCloseable {
         process.descendants().forEach(ProcessHandle::destroyForcibly);
         process.destroyForcibly().onExit().join();
         client.shutdownNow();
+        // A dying helper process may still write here; what it leaves is left to the system.
+        try (Stream<Path> files = Files.walk(profile)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException | UncheckedIOException exception) {
+            System.err.println("Not deleted: " + profile + ", " + exception.getMessage());
+        }
     }
 
     private int send(String method, Map<String, ?> parameters) {

@@ -36,9 +36,9 @@ class FindingTest {
     @Test
     void claimsNothingOfTheDenseModelAlone() {
         assertThat(finding(DENSE).sentence())
-                .isEqualTo(
-                        "The dense model needs 1.040 bits per byte of sample of commons-lang3 3.20.0 and 25.2 MB on disk;"
-                                + " nothing smaller was measured.");
+                .isEqualTo("The dense model needs 1.040 bits per byte of sample of commons-lang3 3.20.0 and 25.2 MB"
+                        + " on disk;"
+                        + " nothing smaller was measured.");
     }
 
     private static Finding finding(Measurement... rows) {

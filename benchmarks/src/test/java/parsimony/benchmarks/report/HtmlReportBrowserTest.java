@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -17,7 +16,7 @@ import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Measurement;
 import tools.jackson.databind.JsonNode;
 
-/** Uses the page as a reader does, in a real browser, where one is installed. Leaves pictures in {@code target/report}. */
+/** Uses the page as a reader does, in a browser if one is installed. Leaves pictures in {@code target/report}. */
 class HtmlReportBrowserTest {
     private static final Comparison COMPARISON = SampleComparison.comparison();
     private static final Path PICTURES = Path.of("target/report");
@@ -30,7 +29,6 @@ class HtmlReportBrowserTest {
 
     private static final String DARK_BLUE = "#62aef0";
 
-    private static Path folder;
     private static Path page;
     private static Chromium browser;
 
@@ -38,15 +36,13 @@ class HtmlReportBrowserTest {
     static void start() throws IOException, InterruptedException {
         Optional<Path> executable = Chromium.find();
         assumeTrue(executable.isPresent(), "no Chromium on the PATH");
-        // Not a @TempDir: the browser may still be writing to its profile when it has been told to stop.
-        folder = Files.createTempDirectory("parsimony-report");
         page = PICTURES.resolve("sample.html").toAbsolutePath();
         HtmlReport.write(COMPARISON, page);
-        browser = new Chromium(executable.get(), folder);
+        browser = new Chromium(executable.get());
     }
 
     @AfterAll
-    static void stop() throws InterruptedException {
+    static void stop() {
         if (browser != null) {
             browser.close();
         }
@@ -128,6 +124,19 @@ class HtmlReportBrowserTest {
     }
 
     @Test
+    void copesWithNothingToPlot() throws IOException, InterruptedException {
+        Path odd = PICTURES.resolve("nothing.html").toAbsolutePath();
+        HtmlReport.write(
+                SampleComparison.with(
+                        List.of(SampleComparison.row("dense:type=f32", "dense", "", 32, Double.NaN, 1, Double.NaN))),
+                odd);
+        assertThat(browser.open(odd)).containsExactly(odd.toUri().toString());
+        browser.click("#legend button");
+        browser.click("th[data-key=bits_per_byte] button");
+        assertThat(techniques()).containsExactly("dense:type=f32");
+    }
+
+    @Test
     void showsWhatIsFarOffOnDemand() throws InterruptedException {
         assertThat(text("document.querySelector('[data-plot=size]').textContent"))
                 .contains("↑ 6.24");
@@ -189,8 +198,10 @@ class HtmlReportBrowserTest {
     private static List<Integer> marks() throws InterruptedException {
         browser.evaluate(SETTLED);
         return browser.evaluate("""
-                        [...document.querySelectorAll('[data-plot]')].map(plot => echarts.getInstanceByDom(plot).getOption()
-                            .series.filter(series => series.type === 'scatter').flatMap(series => series.data).length)""").valueStream().map(JsonNode::asInt).toList();
+                        [...document.querySelectorAll('[data-plot]')]
+                            .map(plot => echarts.getInstanceByDom(plot).getOption().series)
+                            .map(series => series.filter(one => one.type === 'scatter').flatMap(one => one.data).length)
+                        """).valueStream().map(JsonNode::asInt).toList();
     }
 
     private static List<String> sorted(Comparator<Measurement> order) {

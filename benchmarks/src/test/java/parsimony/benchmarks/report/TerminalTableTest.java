@@ -3,7 +3,7 @@ package parsimony.benchmarks.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -48,7 +48,8 @@ class TerminalTableTest {
     @Test
     void printsEachRowAsItComes() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        TerminalTable table = new TerminalTable(new PrintStream(bytes, false, StandardCharsets.UTF_8), 110, false);
+        TerminalTable table = new TerminalTable(
+                new PrintWriter(bytes, false, StandardCharsets.UTF_8), StandardCharsets.UTF_8, 110, false);
         table.begin();
         assertThat(bytes.toString(StandardCharsets.UTF_8).lines()).hasSize(2);
         table.row(COMPARISON.rows().get(0));
@@ -84,7 +85,7 @@ class TerminalTableTest {
 
     private static List<String> print(int width, boolean colour, Charset charset) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        TerminalTable table = new TerminalTable(new PrintStream(bytes, true, charset), width, colour);
+        TerminalTable table = new TerminalTable(new PrintWriter(bytes, true, charset), charset, width, colour);
         table.begin();
         COMPARISON.rows().forEach(table::row);
         table.end(COMPARISON.text());

@@ -37,19 +37,20 @@ public record Evaluation(Protocol protocol, double nats, Divergence divergence) 
      */
     public record Protocol(
             String text, int documents, long tokens, long bytes, int context, int stride, int beginToken) {
-        @Override
-        public String toString() {
+        /** How the text was cut and what was scored, in one line. */
+        public String windows() {
             return String.format(
                     Locale.ROOT,
-                    "%s: %,d files, %,d bytes, %,d tokens; context %d, stride %d, token %d at the start of each file,"
-                            + " every byte scored once",
-                    text,
-                    documents,
-                    bytes,
-                    tokens,
+                    "context %d, stride %d, token %d at the start of each file, every byte scored once",
                     context,
                     stride,
                     beginToken);
+        }
+
+        @Override
+        public String toString() {
+            return String.format(
+                    Locale.ROOT, "%s: %,d files, %,d bytes, %,d tokens; %s", text, documents, bytes, tokens, windows());
         }
     }
 

@@ -80,7 +80,8 @@ final class AtomicFolder {
                 throw new ModelFormatException(
                         target,
                         -1,
-                        "this folder holds " + file.getFileName() + ", which is no part of a model; name another folder");
+                        "this folder holds " + file.getFileName()
+                                + ", which is no part of a model; name another folder");
             }
         }
     }

@@ -13,8 +13,9 @@ import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * What of a transformer goes into a file, under its Hugging Face names, in the row order that the file's reader expects. A model that a file cannot
- * express is refused: one with a changed input of a layer, with biases or shapes that the configuration does not tell of, or with other blocks.
+ * What of a transformer goes into a file, under its Hugging Face names, in the row order that the file's reader
+ * expects. A model that a file cannot express is refused: one with a changed input of a layer, with biases or shapes
+ * that the configuration does not tell of, or with other blocks.
  */
 final class ExportedModel {
     private final Path file;
@@ -23,7 +24,10 @@ final class ExportedModel {
     private final Map<String, WeightStorage> matrices = new LinkedHashMap<>();
     private final Map<String, Tensor> vectors = new LinkedHashMap<>();
 
-    /** @param interleaved the rotary pairs of the file's reader; rows of queries and keys are reordered where the model's differ */
+    /**
+     * @param interleaved the rotary pairs of the file's reader; rows of queries and keys are reordered where the
+     *     model's differ
+     */
     ExportedModel(Path file, Transformer transformer, boolean interleaved) throws ModelFormatException {
         this.file = file;
         this.transformer = transformer;
@@ -132,7 +136,10 @@ final class ExportedModel {
         return name.contains(".k_proj.") ? config.keyValueHeads() : 0;
     }
 
-    /** For each row in the file, the model's row: pair i is (2i, 2i + 1) on one side and (i, i + headSize / 2) on the other. */
+    /**
+     * For each row in the file, the model's row: pair i is (2i, 2i + 1) on one side and (i, i + headSize / 2) on the
+     * other.
+     */
     private int[] order(int heads) {
         int headSize = transformer.config().headSize();
         int half = headSize / 2;

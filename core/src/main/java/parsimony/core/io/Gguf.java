@@ -13,13 +13,14 @@ import parsimony.core.io.GgufMetadata.Kind;
 import parsimony.core.io.GgufMetadata.Place;
 
 /**
- * A GGUF file of version 2 or 3: metadata, descriptions of tensors, then their data at aligned offsets. Tensors of any number format are listed; those
- * that this laboratory cannot compute with are refused when they are asked for.
+ * A GGUF file of version 2 or 3: metadata, descriptions of tensors, then their data at aligned offsets. Tensors of
+ * any number format are listed; those that this laboratory cannot compute with are refused when they are asked for.
  *
  * @param path the file
  * @param version of the format
  * @param metadata what the file says about the model and its tokenizer
- * @param tensors by name, in the order of the file; shapes have the outermost dimension first, other than in the file itself
+ * @param tensors by name, in the order of the file; shapes have the outermost dimension first, other than in the file
+ *     itself
  */
 public record Gguf(Path path, int version, GgufMetadata metadata, SequencedMap<String, StoredTensor> tensors) {
     static final int MAGIC = 0x46554747;
@@ -82,7 +83,7 @@ public record Gguf(Path path, int version, GgufMetadata metadata, SequencedMap<S
             }
         }
         GgufMetadata metadata = new GgufMetadata(file, values);
-        return new Gguf(file.path(), version, metadata, readTensors(cursor, tensorCount, alignment(file, metadata)));
+        return new Gguf(file.path(), version, metadata, readTensors(cursor, tensorCount, alignment(metadata)));
     }
 
     /** Notes where a value lies and steps over it. */
@@ -134,7 +135,7 @@ public record Gguf(Path path, int version, GgufMetadata metadata, SequencedMap<S
         return new Place(element, start, count);
     }
 
-    private static int alignment(MappedFile file, GgufMetadata metadata) throws ModelFormatException {
+    private static int alignment(GgufMetadata metadata) throws ModelFormatException {
         int alignment = metadata.integer(ALIGNMENT, DEFAULT_ALIGNMENT);
         if (alignment < 8 || Integer.bitCount(alignment) != 1) {
             throw metadata.malformed(ALIGNMENT, "must be a power of two from 8 on, not " + alignment);

@@ -12,8 +12,8 @@ import java.util.SequencedMap;
 import java.util.Set;
 
 /**
- * What a GGUF file says about its model, under keys such as {@code llama.block_count} and {@code tokenizer.ggml.tokens}. Values are read from the mapped
- * file when they are asked for.
+ * What a GGUF file says about its model, under keys such as {@code llama.block_count} and
+ * {@code tokenizer.ggml.tokens}. Values are read from the mapped file when they are asked for.
  */
 public final class GgufMetadata {
     private static final ValueLayout.OfShort SHORT =
@@ -84,9 +84,10 @@ public final class GgufMetadata {
     }
 
     /**
-     * A value, or null if there is none: an {@code Integer} or {@code Long}, a {@code Float} or {@code Double}, a {@code Boolean}, a {@code String}; for arrays
-     * an {@code int[]} or {@code long[]}, a {@code float[]} or {@code double[]}, a {@code boolean[]}, a {@code List<String>}. Unsigned numbers become the wider
-     * type where they need it.
+     * A value, or null if there is none: an {@code Integer} or {@code Long}, a {@code Float} or {@code Double}, a
+     * {@code Boolean}, a {@code String}; for arrays an {@code int[]} or {@code long[]}, a {@code float[]} or
+     * {@code double[]}, a {@code boolean[]}, a {@code List<String>}. Unsigned numbers become the wider type where
+     * they need it.
      *
      * @throws ModelFormatException for arrays of arrays and numbers beyond 63 bits
      */
@@ -168,7 +169,10 @@ public final class GgufMetadata {
         throw malformed(key, "must be a list of 32-bit floats");
     }
 
-    /** All values whose keys begin with {@code prefix}, such as {@code tokenizer.}, as {@link GgufModel#save} takes them. */
+    /**
+     * All values whose keys begin with {@code prefix}, such as {@code tokenizer.}, as {@link GgufModel#save} takes
+     * them.
+     */
     public Map<String, Object> startingWith(String prefix) throws ModelFormatException {
         Map<String, Object> found = new LinkedHashMap<>();
         for (String key : values.keySet()) {
@@ -224,23 +228,17 @@ public final class GgufMetadata {
     private Object array(String key, Place place) throws ModelFormatException {
         int count = count(key, place);
         MemorySegment bytes = file.bytes();
-        switch (place.kind) {
-            case STRING -> {
-                return texts(place);
-            }
+        return switch (place.kind) {
+            case STRING -> texts(place);
             case ARRAY -> throw malformed(key, "is a list of lists, which is not supported");
-            case FLOAT32 -> {
-                return bytes.asSlice(place.start, 4L * count).toArray(FLOAT);
-            }
-            case FLOAT64 -> {
-                return bytes.asSlice(place.start, 8L * count).toArray(DOUBLE);
-            }
+            case FLOAT32 -> bytes.asSlice(place.start, 4L * count).toArray(FLOAT);
+            case FLOAT64 -> bytes.asSlice(place.start, 8L * count).toArray(DOUBLE);
             case BOOL -> {
                 boolean[] truths = new boolean[count];
                 for (int i = 0; i < count; i++) {
                     truths[i] = bytes.get(ValueLayout.JAVA_BYTE, place.start + i) != 0;
                 }
-                return truths;
+                yield truths;
             }
             default -> {
                 long[] wide = new long[count];
@@ -251,9 +249,9 @@ public final class GgufMetadata {
                     narrow[i] = (int) wide[i];
                     fits &= narrow[i] == wide[i];
                 }
-                return fits ? narrow : wide;
+                yield fits ? narrow : wide;
             }
-        }
+        };
     }
 
     private int count(String key, Place place) throws ModelFormatException {

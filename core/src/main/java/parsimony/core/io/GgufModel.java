@@ -25,8 +25,8 @@ import parsimony.core.tensor.WeightStorage;
 import parsimony.core.text.GgufTokenizer;
 
 /**
- * A transformer in a GGUF file. The architecture {@code llama} (Mistral's files use it too) has interleaved rotary pairs (2i, 2i + 1); {@code qwen2} has
- * pairs (i, i + headSize / 2) and biases on queries, keys and values.
+ * A transformer in a GGUF file. The architecture {@code llama} (Mistral's files use it too) has interleaved rotary
+ * pairs (2i, 2i + 1); {@code qwen2} has pairs (i, i + headSize / 2) and biases on queries, keys and values.
  */
 public final class GgufModel {
     /** The metadata key of a model's architecture. */
@@ -147,12 +147,14 @@ public final class GgufModel {
     }
 
     /**
-     * Writes a model: matrices in {@code type}, but in half precision where their rows are no multiple of its block; vectors in single precision. Dense
-     * weights are quantized by llama.cpp's reference rounding, blocks of that type are copied as they are.
+     * Writes a model: matrices in {@code type}, but in half precision where their rows are no multiple of its block;
+     * vectors in single precision. Dense weights are quantized by llama.cpp's reference rounding, blocks of that type
+     * are copied as they are. Without a tokenizer's values, the file says that it has none.
      *
      * @param metadata more to say, such as the tokenizer's values; see {@link GgufMetadata#get} for the classes
      * @throws ModelFormatException if the model cannot be expressed in this format
-     * @throws IllegalArgumentException if {@code type} cannot be written or a metadata key is one of those that describe the model
+     * @throws IllegalArgumentException if {@code type} cannot be written or a metadata key is one of those that
+     *     describe the model
      */
     public static void save(
             Transformer transformer, Path file, GgufType type, Map<String, Object> metadata, Progress progress)
@@ -177,7 +179,9 @@ public final class GgufModel {
             throws IOException {
         save(transformer, file, metadata, progress, (name, matrix) -> {
             GridStorage grid = StoredForm.grid(matrix);
-            WeightStorage packed = grid == null ? matrix : GridBlocks.of(grid).<WeightStorage>map(b -> b).orElse(grid);
+            WeightStorage packed = grid == null
+                    ? matrix
+                    : GridBlocks.of(grid).<WeightStorage>map(b -> b).orElse(grid);
             GgufType blocks = StoredForm.blockType(packed);
             DataType numbers = type == null ? StoredForm.dataType(packed) : type;
             if (blocks == null && numbers == null) {
@@ -398,8 +402,8 @@ public final class GgufModel {
     }
 
     /**
-     * Finds Llama 3's rule again in the divisors that it gave. Between the two thresholds, what is kept of a frequency is linear in the frequency: kept = slope ·
-     * frequency + shift; two pairs tell the line.
+     * Finds Llama 3's rule again in the divisors that it gave. Between the two thresholds, what is kept of a
+     * frequency is linear in the frequency: kept = slope · frequency + shift; two pairs tell the line.
      */
     private static final class ScalingFit {
         private static final double TOLERANCE = 1e-4;

@@ -26,8 +26,9 @@ final class GgufWriter {
     private record Part(WeightStorage weights, boolean vector, GgufType type, long offset) {}
 
     /**
-     * Adds a value: {@code Integer} (unsigned where it is not negative), {@code Long} (likewise), {@code Float}, {@code Double}, {@code Boolean}, {@code
-     * String}, {@code int[]}, {@code long[]}, {@code float[]}, {@code double[]}, {@code boolean[]} or {@code List<String>}.
+     * Adds a value: {@code Integer} (unsigned where it is not negative), {@code Long} (likewise), {@code Float},
+     * {@code Double}, {@code Boolean}, {@code String}, {@code int[]}, {@code long[]}, {@code float[]},
+     * {@code double[]}, {@code boolean[]} or {@code List<String>}.
      *
      * @throws IllegalArgumentException if the key is taken or the value of another class
      */

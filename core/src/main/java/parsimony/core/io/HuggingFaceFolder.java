@@ -23,9 +23,9 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * A model as Hugging Face keeps it: {@code config.json} beside {@code model.safetensors}, or beside shards with {@code
- * model.safetensors.index.json}. Llama, Mistral and Qwen2 are read; rotary pairs are (i, i + headSize / 2). The tokenizer's files are left
- * alone.
+ * A model as Hugging Face keeps it: {@code config.json} beside {@code model.safetensors}, or beside shards with
+ * {@code model.safetensors.index.json}. Llama, Mistral and Qwen2 are read; rotary pairs are (i, i + headSize / 2).
+ * The tokenizer's files are left alone.
  */
 public final class HuggingFaceFolder {
     /** The name of a folder's configuration. */
@@ -129,7 +129,9 @@ public final class HuggingFaceFolder {
         return named;
     }
 
-    /** Reads {@code rope_theta} and {@code rope_scaling}, or {@code rope_parameters}, which holds both in newer files. */
+    /**
+     * Reads {@code rope_theta} and {@code rope_scaling}, or {@code rope_parameters}, which holds both in newer files.
+     */
     private static RopeConfig readRope(Json json) throws ModelFormatException {
         if (json.real("partial_rotary_factor", 1) != 1) {
             throw refused(json, "rotating a part of each head (partial_rotary_factor) is not supported");
@@ -211,7 +213,8 @@ public final class HuggingFaceFolder {
     }
 
     /**
-     * Writes a model as Llama or, if it has biases, Qwen2; each file appears only when it is whole, the configuration last. Weights of any storage are decoded.
+     * Writes a model as Llama or, if it has biases, Qwen2; each file appears only when it is whole, the configuration
+     * last. Weights of any storage are decoded.
      *
      * @param folder is made if need be; files of an earlier model in it are replaced
      * @throws ModelFormatException if the model cannot be expressed in this format

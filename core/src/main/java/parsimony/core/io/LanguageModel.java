@@ -56,12 +56,7 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
         Path folder = Files.createTempDirectory("parsimony-");
         try {
             for (String file : Embedded.FILES) {
-                String resource = "/parsimony/core/models/" + model.folder + "/" + file;
-                try (InputStream in = LanguageModel.class.getResourceAsStream(resource)) {
-                    if (in == null) {
-                        throw new IOException("the embedded model " + model.folder + " is not part of this build: "
-                                + file + " is missing");
-                    }
+                try (InputStream in = resource(model, file)) {
                     Files.copy(in, folder.resolve(file));
                 }
             }
@@ -74,6 +69,15 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
             }
             Files.deleteIfExists(folder);
         }
+    }
+
+    private static InputStream resource(Embedded model, String file) throws IOException {
+        InputStream in = LanguageModel.class.getResourceAsStream("/parsimony/core/models/" + model.folder + "/" + file);
+        if (in == null) {
+            throw new IOException(
+                    "the embedded model " + model.folder + " is not part of this build: " + file + " is missing");
+        }
+        return in;
     }
 
     /**
@@ -166,7 +170,20 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
         throw new AssertionError(file.format());
     }
 
-    private static Tokenizer openTokenizer(Path file) throws IOException {
+    /** The tokenizer of the embedded models. */
+    public static Tokenizer embeddedTokenizer() throws IOException {
+        byte[][] files = new byte[2][];
+        List<String> names = List.of(TOKENIZER, "tokenizer_config.json");
+        for (int i = 0; i < files.length; i++) {
+            try (InputStream in = resource(Embedded.TARGET, names.get(i))) {
+                files[i] = in.readAllBytes();
+            }
+        }
+        return HuggingFaceTokenizer.of(Path.of(Embedded.TARGET.folder, TOKENIZER), files[0], files[1]);
+    }
+
+    /** Opens a tokenizer's file: {@code tokenizer.json} or a folder with one, a GGUF file, or llama2.c's {@code .bin}. */
+    public static Tokenizer openTokenizer(Path file) throws IOException {
         if (!Files.exists(file)) {
             throw new ModelFormatException(file, -1, "there is no such file");
         }

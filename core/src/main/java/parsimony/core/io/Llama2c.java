@@ -10,9 +10,10 @@ import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 
 /**
- * Reads llama2.c's legacy {@code .bin} files: seven 32-bit integers, then 32-bit floats, each kind of matrix for all layers at once, two tables of rotary
- * angles that are not needed, and the output matrix where the vocabulary's size is written as negative. The format has no mark of its own; that the
- * size of the file is exactly what the integers tell is what it is known by.
+ * Reads llama2.c's legacy {@code .bin} files: seven 32-bit integers, then 32-bit floats, each kind of matrix for all
+ * layers at once, two tables of rotary angles that are not needed, and the output matrix where the vocabulary's size
+ * is written as negative. The format has no mark of its own; that the size of the file is exactly what the integers
+ * tell is what it is known by.
  */
 public final class Llama2c {
     private static final int HEADER_BYTES = 7 * 4;

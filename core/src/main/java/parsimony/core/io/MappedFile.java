@@ -1,7 +1,6 @@
 package parsimony.core.io;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
@@ -10,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import parsimony.core.tensor.NativeMemory;
 
 /** A file in memory, read-only; unmapped when the last slice of it has been collected. */
 record MappedFile(Path path, MemorySegment bytes) {
@@ -18,7 +18,7 @@ record MappedFile(Path path, MemorySegment bytes) {
             throw new ModelFormatException(path, -1, "this is a folder, where a file is needed");
         }
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            return new MappedFile(path, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), Arena.ofAuto()));
+            return new MappedFile(path, NativeMemory.map(channel, 0, channel.size()));
         } catch (NoSuchFileException e) {
             throw missing(path);
         }

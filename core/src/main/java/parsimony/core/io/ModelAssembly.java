@@ -43,7 +43,9 @@ final class ModelAssembly {
             @Override
             public WeightStorage matrix(String name, int rows, int columns) {
                 try {
-                    return packed.has(name) ? packed.matrix(name, rows, columns) : find(name).matrix(rows, columns);
+                    return packed.has(name)
+                            ? packed.matrix(name, rows, columns)
+                            : find(name).matrix(rows, columns);
                 } catch (ModelFormatException e) {
                     throw new UncheckedIOException(e);
                 }
@@ -89,7 +91,12 @@ final class ModelAssembly {
         String layer = "model.layers.0.self_attn.";
         requireRows(file, tensors, packed, layer + "q_proj.weight", (long) config.heads() * config.headSize(), config);
         requireRows(
-                file, tensors, packed, layer + "k_proj.weight", (long) config.keyValueHeads() * config.headSize(), config);
+                file,
+                tensors,
+                packed,
+                layer + "k_proj.weight",
+                (long) config.keyValueHeads() * config.headSize(),
+                config);
     }
 
     private static void requireRows(

@@ -22,7 +22,8 @@ public record ModelFile(Transformer transformer, Path path, Format format, GgufM
     }
 
     /**
-     * Opens a Hugging Face folder (or a {@code .safetensors} file in one), a GGUF file or a llama2.c {@code .bin} file. Weights are mapped, not read.
+     * Opens a Hugging Face folder (or a {@code .safetensors} file in one), a GGUF file or a llama2.c {@code .bin}
+     * file. Weights are mapped, not read.
      *
      * @throws ModelFormatException if the file is malformed or of no format that is supported
      */

@@ -3,7 +3,10 @@ package parsimony.core.io;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A model file that is malformed or not supported. The message is one sentence with the file, the place in it and the reason. */
+/**
+ * A model file that is malformed or not supported. The message is one sentence with the file, the place in it and the
+ * reason.
+ */
 public final class ModelFormatException extends IOException {
     private static final long serialVersionUID = 1;
 

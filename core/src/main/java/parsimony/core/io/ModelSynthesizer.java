@@ -17,15 +17,21 @@ import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * Writes models of a real model's shape with random weights, to measure speed and memory without a download. Rows are made while they are written, so that
- * the memory needed does not depend on the shape. The vocabulary is synthetic: the bytes, some pairs of letters with their merges, numbered words.
+ * Writes models of a real model's shape with random weights, to measure speed and memory without a download. Rows are
+ * made while they are written, so that the memory needed does not depend on the shape. The vocabulary is synthetic:
+ * the bytes, some pairs of letters with their merges, numbered words.
  */
 public final class ModelSynthesizer {
     private ModelSynthesizer() {}
 
-    /** The shapes that there are. */
-    public enum Shape {
-        TINY(
+    /**
+     * A real model's sizes, or small ones.
+     *
+     * @param label the name it is asked for by, such as {@code llama-3.2-1b}
+     */
+    public record Shape(String label, TransformerConfig config) {
+        /** For tests: a file of less than a megabyte. */
+        public static final Shape TINY = new Shape(
                 "tiny",
                 new TransformerConfig(
                         512,
@@ -41,8 +47,10 @@ public final class ModelSynthesizer {
                         true,
                         false,
                         496,
-                        497)),
-        LLAMA_3_2_1B(
+                        497));
+
+        /** Meta's Llama 3.2 with 1.24 billion weights. */
+        public static final Shape LLAMA_3_2_1B = new Shape(
                 "llama-3.2-1b",
                 new TransformerConfig(
                         128_256,
@@ -60,22 +68,8 @@ public final class ModelSynthesizer {
                         128_000,
                         128_001));
 
-        private final String label;
-        private final TransformerConfig config;
-
-        Shape(String label, TransformerConfig config) {
-            this.label = label;
-            this.config = config;
-        }
-
-        /** The name it is asked for by, such as {@code llama-3.2-1b}. */
-        public String label() {
-            return label;
-        }
-
-        public TransformerConfig config() {
-            return config;
-        }
+        /** All shapes. */
+        public static final List<Shape> ALL = List.of(TINY, LLAMA_3_2_1B);
 
         /**
          * The shape of that name.
@@ -83,19 +77,19 @@ public final class ModelSynthesizer {
          * @throws IllegalArgumentException if there is none
          */
         public static Shape named(String label) {
-            for (Shape shape : values()) {
+            for (Shape shape : ALL) {
                 if (shape.label.equals(label)) {
                     return shape;
                 }
             }
             throw new IllegalArgumentException("there is no shape \"" + label + "\"; shapes: "
-                    + String.join(
-                            ", ", Arrays.stream(values()).map(Shape::label).toList()));
+                    + String.join(", ", ALL.stream().map(Shape::label).toList()));
         }
     }
 
     /**
-     * Writes a GGUF file with normal-like weights of standard deviation 0.02 and norms of one. The same seed gives the same bytes.
+     * Writes a GGUF file with normal-like weights of standard deviation 0.02 and norms of one. The same seed gives
+     * the same bytes.
      *
      * @throws IllegalArgumentException if {@code type} cannot be written
      */
@@ -158,7 +152,10 @@ public final class ModelSynthesizer {
         return metadata;
     }
 
-    /** GPT-2's printable character for each byte: itself where it is visible, else one from 256 on; the visible ones come first. */
+    /**
+     * GPT-2's printable character for each byte: itself where it is visible, else one from 256 on; the visible ones
+     * come first.
+     */
     private static List<String> byteAlphabet() {
         List<String> visible = new ArrayList<>();
         List<String> others = new ArrayList<>();

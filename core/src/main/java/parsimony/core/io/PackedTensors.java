@@ -73,7 +73,9 @@ final class PackedTensors {
         int bits = matrix.positive("bits");
         if (bits < 2 || bits > 8) {
             throw new ModelFormatException(
-                    matrix.file(), -1, "the matrix " + MappedFile.quoted(name) + " has codes of " + bits
+                    matrix.file(),
+                    -1,
+                    "the matrix " + MappedFile.quoted(name) + " has codes of " + bits
                             + " bits, where 2 to 8 are possible");
         }
         int groupSize = matrix.positive("group_size");
@@ -175,8 +177,7 @@ final class PackedTensors {
             return List.of(codes, scales);
         }
         long bytes = grid.zeroPoints().byteSize();
-        return List.of(
-                codes, scales, TensorPart.raw(name + ".zero_points", "U8", grid.zeroPoints(), List.of(bytes)));
+        return List.of(codes, scales, TensorPart.raw(name + ".zero_points", "U8", grid.zeroPoints(), List.of(bytes)));
     }
 
     /** What {@code config.json} says about packed matrices, under their weights' names. */

@@ -22,8 +22,8 @@ import tools.jackson.core.JsonToken;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * A {@code .safetensors} file: eight bytes of header length, a JSON header, then the tensors without gaps. Tensors of any number format are
- * listed; those that this laboratory cannot compute with are refused when they are asked for.
+ * A {@code .safetensors} file: eight bytes of header length, a JSON header, then the tensors without gaps. Tensors of
+ * any number format are listed; those that this laboratory cannot compute with are refused when they are asked for.
  *
  * @param path the file
  * @param metadata what the file says about itself under {@code __metadata__}

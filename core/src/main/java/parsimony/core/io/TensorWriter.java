@@ -29,7 +29,10 @@ final class TensorWriter {
         void encode(int row, MemorySegment target, long offset);
     }
 
-    /** Writes {@code weights}, row after row, in the format {@code type}; what already is in that format is copied as it is. */
+    /**
+     * Writes {@code weights}, row after row, in the format {@code type}; what already is in that format is copied as
+     * it is.
+     */
     void write(WeightStorage weights, GgufType type) throws IOException {
         int columns = weights.columns();
         long rowBytes = type.rowBytes(columns);

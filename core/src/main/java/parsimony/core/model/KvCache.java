@@ -16,4 +16,10 @@ public interface KvCache extends SequenceState {
 
     /** All entries of a head, tentative ones last; heads may hold different ones. */
     List<KeyValueTile> tiles(int keyValueHead);
+
+    /** Makes a block's empty cache for a new sequence. */
+    @FunctionalInterface
+    interface Factory {
+        KvCache create(int keyValueHeads, int headSize);
+    }
 }

@@ -7,13 +7,11 @@ import parsimony.core.autograd.Ops;
 import parsimony.core.tensor.Tensor;
 
 /**
- * The layer of Llama (Touvron et al., 2023): x + attention(norm(x)), then x + feedForward(norm(x)), with rotary positions and SwiGLU. Its parts are public so
- * that techniques can reach them by name.
+ * The layer of Llama (Touvron et al., 2023): x + attention(norm(x)), then x + feedForward(norm(x)), with rotary positions and SwiGLU.
  */
 public final class LlamaBlock implements Block {
     private final TransformerConfig config;
-    private final PositionEncoding positions;
-    private final Attention attention;
+    private AttentionDesign design;
     private final String prefix;
 
     private final Tensor attentionNorm;
@@ -27,11 +25,9 @@ public final class LlamaBlock implements Block {
     private final Linear down;
 
     /** @param weights the block's tensors and matrices under their names in a Hugging Face checkpoint */
-    LlamaBlock(
-            TransformerConfig config, PositionEncoding positions, AttentionKernel kernel, int index, Weights weights) {
+    LlamaBlock(TransformerConfig config, AttentionDesign design, int index, Weights weights) {
         this.config = config;
-        this.positions = positions;
-        attention = new Attention(kernel, config);
+        this.design = design;
         prefix = "model.layers." + index + ".";
         int hidden = config.hiddenSize();
         int queryWidth = config.heads() * config.headSize();
@@ -61,8 +57,7 @@ public final class LlamaBlock implements Block {
 
     private LlamaBlock(LlamaBlock other) {
         config = other.config;
-        positions = other.positions;
-        attention = other.attention;
+        design = other.design;
         prefix = other.prefix;
         attentionNorm = other.attentionNorm;
         query = other.query.copy();
@@ -79,11 +74,11 @@ public final class LlamaBlock implements Block {
     public Tensor forward(ForwardContext context, int index, Tensor x) {
         Ops ops = context.ops();
         Tensor normed = ops.rmsNorm(x, attentionNorm, config.normEpsilon());
-        Ops.Rotation rotation = context.rotation(positions);
+        Ops.Rotation rotation = context.rotation(design.positions());
         Tensor q = ops.rotate(query.forward(ops, normed), config.heads(), rotation);
         Tensor k = ops.rotate(key.forward(ops, normed), config.keyValueHeads(), rotation);
         Tensor v = value.forward(ops, normed);
-        Tensor attended = attention.forward(context, index, q, k, v);
+        Tensor attended = new Attention(design.kernel(), config).forward(context, index, q, k, v);
         Tensor middle = ops.add(x, attentionOutput.forward(ops, attended));
 
         Tensor normedMiddle = ops.rmsNorm(middle, feedForwardNorm, config.normEpsilon());
@@ -93,7 +88,17 @@ public final class LlamaBlock implements Block {
 
     @Override
     public SequenceState newState() {
-        return new ContiguousKvCache(config.keyValueHeads(), config.headSize());
+        return design.cache().create(config.keyValueHeads(), config.headSize());
+    }
+
+    /** The kernel, positions and cache that this block uses. */
+    public AttentionDesign attention() {
+        return design;
+    }
+
+    /** Exchanges kernel, positions or cache; sequences that were begun before keep their caches. */
+    public void setAttention(AttentionDesign design) {
+        this.design = design;
     }
 
     @Override

@@ -37,12 +37,12 @@ public final class Transformer {
 
     /** Puts a model together from weights under their names in a Hugging Face checkpoint. */
     public static Transformer of(TransformerConfig config, Weights weights) {
-        PositionEncoding positions = config.rope().encoding(config.headSize());
-        AttentionKernel kernel = new BlockwiseAttention();
+        AttentionDesign attention = new AttentionDesign(
+                new BlockwiseAttention(), config.rope().encoding(config.headSize()), ContiguousKvCache::new);
         WeightStorage embedding = weights.matrix(EMBEDDING + ".weight", config.vocabularySize(), config.hiddenSize());
         List<Block> blocks = new ArrayList<>();
         for (int i = 0; i < config.layers(); i++) {
-            blocks.add(new LlamaBlock(config, positions, kernel, i, weights));
+            blocks.add(new LlamaBlock(config, attention, i, weights));
         }
         Tensor norm = weights.vector(NORM, config.hiddenSize());
         WeightStorage outputWeight = config.tiedEmbeddings()

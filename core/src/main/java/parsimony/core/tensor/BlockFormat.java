@@ -7,25 +7,32 @@ import java.nio.ByteOrder;
 /**
  * Quantized blocks as GGUF files hold them: a run of neighbouring weights of one row shares half-precision scales. {@code Q8_0} and {@code Q4_0} are
  * q · scale, {@code Q4_1} is q · scale + minimum. The K formats have blocks of 256 in sub-blocks of 32 or 16, whose scales (and minima, subtracted) are
- * themselves small integers times a scale of the whole block.
+ * themselves small integers times a scale of the whole block: a half each for scales and minima, then 12 bytes of sub-block scales and minima, then the
+ * codes; in Q6_K, which has no minima, the codes come first.
  */
 public enum BlockFormat {
-    Q8_0(32, 34),
-    Q4_0(32, 18),
-    Q4_1(32, 20),
-    Q4_K(256, 144),
-    Q5_K(256, 176),
-    Q6_K(256, 210);
+    Q8_0(32, 34, 8, 32, 128),
+    Q4_0(32, 18, 4, 32, 8),
+    Q4_1(32, 20, 4, 32, 0),
+    Q4_K(256, 144, 4, 32, 0),
+    Q5_K(256, 176, 5, 32, 0),
+    Q6_K(256, 210, 6, 16, 32);
 
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final int weights;
     private final int bytes;
+    private final int bits;
+    private final int groupSize;
+    private final int zeroPoint;
 
-    BlockFormat(int weights, int bytes) {
+    BlockFormat(int weights, int bytes, int bits, int groupSize, int zeroPoint) {
         this.weights = weights;
         this.bytes = bytes;
+        this.bits = bits;
+        this.groupSize = groupSize;
+        this.zeroPoint = zeroPoint;
     }
 
     /** Weights a block. */
@@ -38,6 +45,21 @@ public enum BlockFormat {
         return bytes;
     }
 
+    /** Bits of a code. */
+    public int bits() {
+        return bits;
+    }
+
+    /** Weights that share a scale: a block's or a sub-block's. */
+    public int groupSize() {
+        return groupSize;
+    }
+
+    /** The code that stands for 0, the same in every block; 0 where each group has a minimum instead. */
+    public int zeroPoint() {
+        return zeroPoint;
+    }
+
     /** Bytes of a row of {@code columns} weights, which must be a multiple of {@link #weights()}. */
     public long rowBytes(int columns) {
         return (long) (columns / weights) * bytes;
@@ -48,16 +70,42 @@ public enum BlockFormat {
         return weights == 32;
     }
 
-    /** Writes the weights of the block at {@code start} to {@code target} from {@code offset} on. */
-    public void decode(MemorySegment source, long start, float[] target, int offset) {
+    /** Writes the codes of the block at {@code start}, unsigned, to {@code target} from {@code offset} on. */
+    public void readCodes(MemorySegment source, long start, byte[] target, int offset) {
         switch (this) {
-            case Q8_0 -> decodeQ80(source, start, target, offset);
-            case Q4_0 -> decodeQ40(source, start, target, offset);
-            case Q4_1 -> decodeQ41(source, start, target, offset);
-            case Q4_K -> decodeQ4K(source, start, target, offset);
-            case Q5_K -> decodeQ5K(source, start, target, offset);
-            case Q6_K -> decodeQ6K(source, start, target, offset);
+            case Q8_0 -> {
+                for (int i = 0; i < 32; i++) {
+                    target[offset + i] = (byte) (source.get(ValueLayout.JAVA_BYTE, start + 2 + i) + 128);
+                }
+            }
+            case Q4_0 -> readPairs(source, start + 2, 16, target, offset);
+            case Q4_1 -> readPairs(source, start + 4, 16, target, offset);
+            case Q4_K -> {
+                for (int pairs = 0; pairs < 4; pairs++) {
+                    readPairs(source, start + 16 + 32L * pairs, 32, target, offset + 64 * pairs);
+                }
+            }
+            case Q5_K -> readQ5K(source, start, target, offset);
+            case Q6_K -> readQ6K(source, start, target, offset);
         }
+    }
+
+    /** What the codes of a block's group, less the zero point, are multiplied by. */
+    public float scale(MemorySegment source, long start, int group) {
+        return switch (this) {
+            case Q8_0, Q4_0, Q4_1 -> half(source, start);
+            case Q4_K, Q5_K -> half(source, start) * subScale(source, start + 4, group);
+            case Q6_K -> half(source, start + 208) * source.get(ValueLayout.JAVA_BYTE, start + 192 + group);
+        };
+    }
+
+    /** What is added after that: negative zero, which changes no number, but for the formats that keep a minimum. */
+    public float minimum(MemorySegment source, long start, int group) {
+        return switch (this) {
+            case Q8_0, Q4_0, Q6_K -> -0f;
+            case Q4_1 -> half(source, start + 2);
+            case Q4_K, Q5_K -> -(half(source, start + 2) * subMinimum(source, start + 4, group));
+        };
     }
 
     /**
@@ -74,73 +122,37 @@ public enum BlockFormat {
         }
     }
 
-    private static void decodeQ80(MemorySegment source, long start, float[] target, int offset) {
-        float scale = half(source, start);
-        for (int i = 0; i < 32; i++) {
-            target[offset + i] = source.get(ValueLayout.JAVA_BYTE, start + 2 + i) * scale;
-        }
-    }
-
-    private static void decodeQ40(MemorySegment source, long start, float[] target, int offset) {
-        float scale = half(source, start);
-        for (int i = 0; i < 16; i++) {
-            int pair = unsigned(source, start + 2 + i);
-            target[offset + i] = ((pair & 15) - 8) * scale;
-            target[offset + i + 16] = ((pair >> 4) - 8) * scale;
-        }
-    }
-
-    private static void decodeQ41(MemorySegment source, long start, float[] target, int offset) {
-        float scale = half(source, start);
-        float minimum = half(source, start + 2);
-        for (int i = 0; i < 16; i++) {
-            int pair = unsigned(source, start + 4 + i);
-            target[offset + i] = (pair & 15) * scale + minimum;
-            target[offset + i + 16] = (pair >> 4) * scale + minimum;
-        }
-    }
-
-    /** Scale, minimum scale, 12 bytes of sub-block scales and minima, 128 bytes of pairs. */
-    private static void decodeQ4K(MemorySegment source, long start, float[] target, int offset) {
-        for (int group = 0; group < 8; group++) {
-            float scale = half(source, start) * subScale(source, start + 4, group);
-            float minimum = half(source, start + 2) * subMinimum(source, start + 4, group);
-            long pairs = start + 16 + 32L * (group / 2);
-            int shift = 4 * (group % 2);
-            for (int i = 0; i < 32; i++) {
-                int q = (unsigned(source, pairs + i) >> shift) & 15;
-                target[offset + 32 * group + i] = scale * q - minimum;
-            }
+    /** Low halves of {@code count} bytes, then their high halves. */
+    private static void readPairs(MemorySegment source, long pairs, int count, byte[] target, int offset) {
+        for (int i = 0; i < count; i++) {
+            int pair = unsigned(source, pairs + i);
+            target[offset + i] = (byte) (pair & 15);
+            target[offset + count + i] = (byte) (pair >> 4);
         }
     }
 
     /** As Q4_K, with the fifth bits in 32 bytes before the pairs: bit g of byte i belongs to weight i of sub-block g. */
-    private static void decodeQ5K(MemorySegment source, long start, float[] target, int offset) {
-        for (int group = 0; group < 8; group++) {
-            float scale = half(source, start) * subScale(source, start + 4, group);
-            float minimum = half(source, start + 2) * subMinimum(source, start + 4, group);
-            long high = start + 16;
-            long pairs = start + 48 + 32L * (group / 2);
-            int shift = 4 * (group % 2);
-            for (int i = 0; i < 32; i++) {
-                int q = ((unsigned(source, pairs + i) >> shift) & 15)
-                        + 16 * ((unsigned(source, high + i) >> group) & 1);
-                target[offset + 32 * group + i] = scale * q - minimum;
+    private static void readQ5K(MemorySegment source, long start, byte[] target, int offset) {
+        for (int pairs = 0; pairs < 4; pairs++) {
+            readPairs(source, start + 48 + 32L * pairs, 32, target, offset + 64 * pairs);
+        }
+        for (int i = 0; i < 32; i++) {
+            int high = unsigned(source, start + 16 + i);
+            for (int group = 0; group < 8; group++) {
+                target[offset + 32 * group + i] |= (byte) ((high >> group & 1) << 4);
             }
         }
     }
 
     /** 128 bytes of low four bits, 64 of high two bits, 16 signed sub-block scales, the scale. */
-    private static void decodeQ6K(MemorySegment source, long start, float[] target, int offset) {
-        float scale = half(source, start + 208);
+    private static void readQ6K(MemorySegment source, long start, byte[] target, int offset) {
         for (int i = 0; i < 256; i++) {
             int part = i / 128;
             int quarter = i / 32 % 4;
             int lane = i % 32;
             int low = unsigned(source, start + 64L * part + 32L * (quarter % 2) + lane) >> (4 * (quarter / 2));
             int high = unsigned(source, start + 128 + 32L * part + lane) >> (2 * quarter);
-            int q = ((low & 15) | ((high & 3) << 4)) - 32;
-            target[offset + i] = scale * source.get(ValueLayout.JAVA_BYTE, start + 192 + i / 16) * q;
+            target[offset + i] = (byte) ((low & 15) | (high & 3) << 4);
         }
     }
 

@@ -1,18 +1,18 @@
 package parsimony.core.tensor;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * Weights in quantized blocks, row-major [out, in], in native memory or in a mapped GGUF file, where they are used in place.
+ * Weights in quantized blocks, row-major [out, in], in native memory or in a mapped GGUF file, where they are used in
+ * place.
  *
  * @param blocks the format
  * @param rows outputs
  * @param columns inputs, a multiple of the block's weights
  * @param data the blocks of row 0, then of row 1, …
  */
-public record BlockStorage(BlockFormat blocks, int rows, int columns, MemorySegment data) implements WeightStorage {
+public record BlockStorage(BlockFormat blocks, int rows, int columns, MemorySegment data) implements AffineGroups {
     public BlockStorage {
         if (columns % blocks.weights() != 0) {
             throw new IllegalArgumentException(
@@ -28,7 +28,7 @@ public record BlockStorage(BlockFormat blocks, int rows, int columns, MemorySegm
     public static BlockStorage of(BlockFormat blocks, WeightStorage weights) {
         int rows = weights.rows();
         int columns = weights.columns();
-        MemorySegment data = Arena.ofAuto().allocate(rows * blocks.rowBytes(columns), 64);
+        MemorySegment data = NativeMemory.allocate(rows * blocks.rowBytes(columns));
         BlockStorage storage = new BlockStorage(blocks, rows, columns, data);
         float[] row = new float[columns];
         for (int r = 0; r < rows; r++) {
@@ -51,11 +51,55 @@ public record BlockStorage(BlockFormat blocks, int rows, int columns, MemorySegm
     }
 
     @Override
-    public void decodeRow(int row, float[] target, int offset) {
+    public int bits() {
+        return blocks.bits();
+    }
+
+    @Override
+    public int groupSize() {
+        return blocks.groupSize();
+    }
+
+    @Override
+    public void readCodes(int row, byte[] target, int offset) {
         long start = row * blocks.rowBytes(columns);
         for (int first = 0; first < columns; first += blocks.weights()) {
-            blocks.decode(data, start, target, offset + first);
+            blocks.readCodes(data, start, target, offset + first);
             start += blocks.bytes();
+        }
+    }
+
+    @Override
+    public float scale(int row, int group) {
+        return blocks.scale(data, blockOf(row, group), group % groupsPerBlock());
+    }
+
+    @Override
+    public float offset(int row, int group) {
+        long block = blockOf(row, group);
+        int part = group % groupsPerBlock();
+        return blocks.minimum(data, block, part) - blocks.scale(data, block, part) * blocks.zeroPoint();
+    }
+
+    private int groupsPerBlock() {
+        return blocks.weights() / blocks.groupSize();
+    }
+
+    private long blockOf(int row, int group) {
+        return row * blocks.rowBytes(columns) + (long) (group / groupsPerBlock()) * blocks.bytes();
+    }
+
+    @Override
+    public void decodeRow(int row, float[] target, int offset) {
+        byte[] codes = new byte[columns];
+        readCodes(row, codes, 0);
+        int groupSize = groupSize();
+        for (int group = 0; group < groups(); group++) {
+            float scale = scale(row, group);
+            float minimum = blocks.minimum(data, blockOf(row, group), group % groupsPerBlock());
+            for (int i = group * groupSize; i < (group + 1) * groupSize; i++) {
+                target[offset + i] = scale * (Byte.toUnsignedInt(codes[i]) - blocks.zeroPoint()) + minimum;
+            }
         }
     }
 

@@ -26,6 +26,15 @@ public enum DataType {
         return bytes;
     }
 
+    /** The number at {@code byteOffset}. */
+    public float get(MemorySegment source, long byteOffset) {
+        return switch (this) {
+            case F32 -> source.get(FLOAT, byteOffset);
+            case F16 -> Float.float16ToFloat(source.get(SHORT, byteOffset));
+            case BF16 -> Float.intBitsToFloat(source.get(SHORT, byteOffset) << 16);
+        };
+    }
+
     /** Reads {@code count} numbers from {@code byteOffset} on. */
     public void read(MemorySegment source, long byteOffset, int count, float[] target, int offset) {
         switch (this) {

@@ -152,9 +152,7 @@ public record GridStorage(
 
     @Override
     public float scale(int row, int group) {
-        float[] scale = new float[1];
-        scaleType.read(scales, ((long) row * groups() + group) * scaleType.bytes(), 1, scale, 0);
-        return scale[0];
+        return scaleType.get(scales, ((long) row * groups() + group) * scaleType.bytes());
     }
 
     /** The code that stands for 0 in a group. */

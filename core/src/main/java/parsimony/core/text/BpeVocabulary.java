@@ -37,7 +37,8 @@ final class BpeVocabulary {
         for (int id = 0; id < size; id++) {
             tokens.add("<unused" + id + ">");
         }
-        for (Map.Entry<String, JsonNode> entry : root.path("model").path("vocab").properties()) {
+        for (Map.Entry<String, JsonNode> entry :
+                root.path("model").path("vocab").properties()) {
             int id = entry.getValue().intValue();
             boolean isByte = sentencePiece && SentencePiece.fallbackByte(entry.getKey()) >= 0;
             tokens.set(id, entry.getKey());
@@ -140,7 +141,6 @@ final class BpeVocabulary {
     }
 
     private ModelFormatException refused(String reason) {
-        return new ModelFormatException(
-                file, -1, "this tokenizer cannot be written to a GGUF file, for it " + reason);
+        return new ModelFormatException(file, -1, "this tokenizer cannot be written to a GGUF file, for it " + reason);
     }
 }

@@ -38,7 +38,8 @@ public final class TokenizerExport {
         metadata.put(PREFIX + "model", vocabulary.model());
         metadata.put(PREFIX + "tokens", tokens);
         metadata.put(
-                PREFIX + "token_type", types.stream().mapToInt(Integer::intValue).toArray());
+                PREFIX + "token_type",
+                types.stream().mapToInt(Integer::intValue).toArray());
         if (sentencePiece) {
             float[] values = new float[tokens.size()];
             for (int id = 0; id < values.length; id++) {
@@ -175,8 +176,8 @@ public final class TokenizerExport {
         }
 
         private Map<String, Object> preTokenizer() {
-            List<Pattern> rules = ByteLevel.RULES.get(
-                    vocabulary.preTokenizer().isEmpty() ? "default" : vocabulary.preTokenizer());
+            List<Pattern> rules =
+                    ByteLevel.RULES.get(vocabulary.preTokenizer().isEmpty() ? "default" : vocabulary.preTokenizer());
             if (rules.equals(List.of(ByteLevel.GPT2))) {
                 return byteLevel(true);
             }

@@ -101,22 +101,22 @@ class HuggingFaceFolderTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            "model_type" : "llama"       | "model_type" : "gemma2"   | architecture "gemma2" is not supported; supported: llama, qwen2, mistral
-            LlamaForCausalLM             | GPT2LMHeadModel           | architecture "GPT2LMHeadModel" is not supported; supported: llama, qwen2, mistral
-            "hidden_size" : 64           | "hidden_size" : -64       | hidden_size
-            "hidden_size" : 64           | "hidden_size" : 1e9       | hidden_size
-            "hidden_size" : 64           | "hidden_size" : 68        | has shape [64, 64], where the model's configuration wants [64, 68]
-            "head_dim" : 16              | "head_dim" : 2000000000   | has shape
-            "head_dim" : 16              | "head_dim" : 15           | even head size
-            "num_hidden_layers" : 2      | "num_hidden_layers" : 2000000000 | "model.layers.2.input_layernorm.weight" is missing
-            "num_hidden_layers" : 2      | "num_hidden_layers" : 1   | has no place in this architecture
-            "hidden_act" : "silu"        | "hidden_act" : "gelu"     | "gelu"
-            "rope_scaling" : null        | "rope_scaling" : {"rope_type": "yarn", "factor": 2} | "yarn"
-            "rope_theta" : 10000.0       | "rope_theta" : "x"        | rope_theta
-            "mlp_bias" : false           | "mlp_bias" : true         | mlp_bias
-            "mlp_bias" : false           | "mlp_bias" : false, "mlp_bias" : false | JSON
-            "use_cache" : true           | "quantization_config" : {} | already quantized
-            "vocab_size" : 64            | "vocab_size" : 65         | model.embed_tokens.weight
+            "model_type" : "llama" | "model_type" : "gemma2"   | architecture "gemma2" is not supported; supported:
+            LlamaForCausalLM             | GPT2LMHeadModel           | architecture "GPT2LMHeadModel" is not supported
+            "hidden_size" : 64 | "hidden_size" : -64       | hidden_size
+            "hidden_size" : 64 | "hidden_size" : 1e9       | hidden_size
+            "hidden_size" : 64 | "hidden_size" : 68        | [64, 64], where the model's configuration wants [64, 68]
+            "head_dim" : 16 | "head_dim" : 2000000000   | has shape
+            "head_dim" : 16 | "head_dim" : 15           | even head size
+            "num_hidden_layers" : 2 | "num_hidden_layers" : 2000000 | "model.layers.2.input_layernorm.weight" is missing
+            "num_hidden_layers" : 2 | "num_hidden_layers" : 1   | has no place in this architecture
+            "hidden_act" : "silu" | "hidden_act" : "gelu"     | "gelu"
+            "rope_scaling" : null | "rope_scaling" : {"rope_type": "yarn", "factor": 2} | "yarn"
+            "rope_theta" : 10000.0 | "rope_theta" : "x"        | rope_theta
+            "mlp_bias" : false | "mlp_bias" : true         | mlp_bias
+            "mlp_bias" : false | "mlp_bias" : false, "mlp_bias" : false | JSON
+            "use_cache" : true | "quantization_config" : {} | already quantized
+            "vocab_size" : 64 | "vocab_size" : 65         | model.embed_tokens.weight
             """)
     void refusesConfigurationsByName(String field, String changed, String reason) throws IOException {
         HuggingFaceFolder.save(model, folder, DataType.F32);

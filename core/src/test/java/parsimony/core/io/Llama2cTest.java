@@ -31,8 +31,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The format, and a real model in it. The model is not part of this project: where the system property {@code parsimony.shared} names a folder with {@code
- * models/stories260K.bin}, it is compared with what llama2.c itself computes.
+ * The format, and a real model in it. The model is not part of this project: where the system property
+ * {@code parsimony.shared} names a folder with {@code models/stories260K.bin}, it is compared with what llama2.c
+ * itself computes.
  */
 class Llama2cTest {
     @TempDir

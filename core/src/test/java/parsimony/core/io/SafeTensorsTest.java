@@ -24,7 +24,7 @@ import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
 class SafeTensorsTest {
-    private static final String A = "'a':{'dtype':'F32','shape':[2,1],'data_offsets':[0,8]}";
+    private static final String A = "#a(2,1;0,8)";
 
     @TempDir
     Path folder;
@@ -68,35 +68,32 @@ class SafeTensorsTest {
 
     @Test
     void readsScalarsAndEmptyTensors() throws IOException {
-        SafeTensors file = parse(
-                "{'s':{'dtype':'F32','shape':[],'data_offsets':[0,4]},"
-                        + "'e':{'dtype':'F32','shape':[0,9223372036854775807,9223372036854775807],'data_offsets':[4,4]}}",
-                4);
+        SafeTensors file = parse("{#s(;0,4)," + "#e(0,9223372036854775807,9223372036854775807;4,4)}", 4);
 
         assertThat(file.tensors()).containsOnlyKeys("s", "e");
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
-            {'a':{'dtype':'F32','shape':[2,1],'data_offsets':[0,8]} | 8 | not JSON
+            {#a(2,1;0,8) | 8 | not JSON
             [1] | 0 | does not begin with {
             {} {} | 0 | text follows
             {} | 4 | follow the last tensor
             {'a':3} | 0 | START_OBJECT
-            {'a':{'dtype':'F32','shape':[2,1],'data_offsets':[0,8]}} | 4 | bytes 0 to 8
-            {'a':{'dtype':'F32','shape':[2,1],'data_offsets':[8,0]}} | 8 | bytes 8 to 0
-            {'a':{'dtype':'F32','shape':[2,1],'data_offsets':[-8,0]}} | 8 | negative
-            {'a':{'dtype':'F32','shape':[2,1],'data_offsets':[0,99999999999999999999]}} | 8 | too large
-            {'a':{'dtype':'F32','shape':[-2,-1],'data_offsets':[0,8]}} | 8 | negative
-            {'a':{'dtype':'F32','shape':[3],'data_offsets':[0,8]}} | 8 | does not take 8
-            {'a':{'dtype':'F32','shape':[4294967296,4294967296,2],'data_offsets':[0,8]}} | 8 | does not take 8
-            {'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]},'b':{'dtype':'F32','shape':[1],'data_offsets':[4,8]}} | 8 | overlaps
-            {'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]},'b':{'dtype':'F32','shape':[1],'data_offsets':[8,12]}} | 12 | unused
-            {'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]},'a':{'dtype':'F32','shape':[1],'data_offsets':[4,8]}} | 8 | twice
+            {#a(2,1;0,8)} | 4 | bytes 0 to 8
+            {#a(2,1;8,0)} | 8 | bytes 8 to 0
+            {#a(2,1;-8,0)} | 8 | negative
+            {#a(2,1;0,99999999999999999999)} | 8 | too large
+            {#a(-2,-1;0,8)} | 8 | negative
+            {#a(3;0,8)} | 8 | does not take 8
+            {#a(4294967296,4294967296,2;0,8)} | 8 | does not take 8
+            {#a(2;0,8),#b(1;4,8)} | 8 | overlaps
+            {#a(1;0,4),#b(1;8,12)} | 12 | unused
+            {#a(1;0,4),#a(1;4,8)} | 8 | twice
             {'a':{'dtype':'F32','dtype':'F32','shape':[1],'data_offsets':[0,4]}} | 4 | twice
             {'a':{'dtype':'F32','shape':[1]}} | 4 | data_offsets
             {'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4],'x':1}} | 4 | unknown field
-            {'a':{'dtype':'F32','shape':[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],'data_offsets':[0,4]}} | 4 | more than 16
+            {#a(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1;0,4)} | 4 | more than 16
             {'__metadata__':{'a':1}} | 0 | VALUE_STRING
             {'__metadata__':{},'__metadata__':{}} | 0 | twice
             """)
@@ -177,9 +174,11 @@ class SafeTensorsTest {
         return SafeTensors.parse(new MappedFile(Path.of("test.safetensors"), MemorySegment.ofArray(bytes)));
     }
 
-    /** A file with that header, ' standing for ". */
+    /** A file with that header, ' standing for " and #name(shape;offsets) for an F32 tensor. */
     private static byte[] bytes(String header, int dataBytes) {
-        byte[] json = header.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+        String spelledOut =
+                header.replaceAll("#(\\w)\\((.*?);(.*?)\\)", "'$1':{'dtype':'F32','shape':[$2],'data_offsets':[$3]}");
+        byte[] json = spelledOut.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
         return ByteBuffer.allocate(8 + json.length + dataBytes)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(json.length)

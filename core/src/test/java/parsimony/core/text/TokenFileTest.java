@@ -186,7 +186,7 @@ class TokenFileTest {
             byte[] changed = whole.clone();
             changed[offset + (offset == 8 || offset == 12 || offset == 16 || offset == 24 ? 3 : 0)] = (byte) 0xFF;
             Files.write(damaged, changed);
-            assertRefused(damaged, "at byte");
+            assertRefused(damaged, "byte ");
         }
     }
 

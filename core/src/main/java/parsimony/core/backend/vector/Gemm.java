@@ -97,6 +97,29 @@ public final class Gemm {
                 .compute(transposeW ? new RightOperand.DecodedTransposed(w) : new RightOperand.Decoded(w));
     }
 
+    /**
+     * Computes C `[m, n]` = A · Wᵀ, where A is `[m, k]` and W `[n, k]` is decoded a panel at a time, each once.
+     *
+     * @throws IllegalArgumentException if a size is negative
+     * @throws IndexOutOfBoundsException if a matrix does not lie within its array
+     */
+    void multiply(int m, int n, int k, float[] a, int lda, PanelDecoder w, float[] c, int ldc) {
+        checkMatrix("A", m, k, a, 0, lda);
+        checkMatrix("C", m, n, c, 0, ldc);
+        new Product(false, m, n, k, a, 0, lda, false, c, 0, ldc).compute(new RightOperand.DecodedPanels(w));
+    }
+
+    /** Gives the rows of a matrix W `[n, k]` in the panels that {@link MicroKernel} reads. */
+    @FunctionalInterface
+    interface PanelDecoder {
+        /**
+         * Writes a panel `[k, WIDTH]`.
+         *
+         * @param firstRow a multiple of {@link MicroKernel#WIDTH}
+         */
+        void decode(int firstRow, float[] panel, int offset);
+    }
+
     private static void checkMatrix(String name, int rows, int columns, float[] array, int offset, int ld) {
         if (rows < 0 || columns < 0 || ld < columns) {
             throw new IllegalArgumentException(

@@ -5,6 +5,8 @@ import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import parsimony.core.backend.Parallel;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.DenseStorage;
 
 /**
  * Products of a weight matrix `[out, in]` with one vector or a few, as decoding needs them: Y `[batch, out]` =
@@ -26,7 +28,7 @@ public final class Matvec {
     /** Below this many weights waking another thread costs more than it gains. */
     private static final long PARALLEL_WEIGHTS = 1 << 16;
     /** Tasks per thread, so that a thread that is held up does not hold up the others. */
-    private static final int TASKS_PER_THREAD = 8;
+    static final int TASKS_PER_THREAD = 8;
 
     private final Parallel parallel;
 
@@ -36,62 +38,38 @@ public final class Matvec {
     }
 
     /**
-     * Computes Y = X · Wᵀ with W dense. Vector i of X begins at {@code xOffset + i * xStride}, that of Y likewise.
+     * Computes Y = X · Wᵀ with W dense.
      *
-     * @param weights W `[out, in]`, row-major; native, mapped or on the heap; accessible from any thread
-     * @throws IllegalArgumentException if a size is negative
-     * @throws IndexOutOfBoundsException if the weights, X or Y do not lie within their memory
+     * @param weights W `[out, in]`, where it lies; accessible from any thread
+     * @param x `[batch, in]`
+     * @param y `[batch, out]`, overwritten
+     * @throws IndexOutOfBoundsException if X or Y do not lie within their arrays
      */
-    public void multiply(
-            FloatFormat format,
-            MemorySegment weights,
-            int out,
-            int in,
-            int batch,
-            float[] x,
-            int xOffset,
-            int xStride,
-            float[] y,
-            int yOffset,
-            int yStride) {
-        checkSizes(out, in, batch, x, xOffset, xStride, y, yOffset, yStride);
-        long rowBytes = (long) in * format.bytes();
-        if (out * rowBytes > weights.byteSize()) {
-            throw new IndexOutOfBoundsException(
-                    "weights of " + out * rowBytes + " bytes do not lie within a segment of " + weights.byteSize());
+    public void multiply(DenseStorage weights, int batch, float[] x, float[] y) {
+        int out = weights.rows();
+        int in = weights.columns();
+        if (batch != 1 || weights.type() == DataType.F16) {
+            multiply(FloatDecoder.rows(weights), out, in, batch, x, y);
+            return;
         }
-        if (batch == 1 && format != FloatFormat.F16) {
-            forEachRows(out, in, (first, last) -> {
-                float[] sums = Scratch.get().sums;
-                for (int row = first; row < last; row += ROWS) {
-                    multiplyRows(format, weights, row, Math.min(ROWS, last - row), in, x, xOffset, y, yOffset, sums);
-                }
-            });
-        } else {
-            RowDecoder decoder = (row, target, offset) -> format.decode(weights, row * rowBytes, target, offset, in);
-            multiply(decoder, out, in, batch, x, xOffset, xStride, y, yOffset, yStride);
-        }
+        checkSizes(out, in, batch, x, y);
+        forEachRows(out, in, (first, last) -> {
+            float[] sums = Scratch.get().sums;
+            for (int row = first; row < last; row += ROWS) {
+                multiplyRows(weights, row, Math.min(ROWS, last - row), x, y, sums);
+            }
+        });
     }
 
     /**
-     * Computes Y = X · Wᵀ with W `[out, in]` decoded row by row, each row once. Vector i of X begins at
-     * {@code xOffset + i * xStride}, that of Y likewise.
+     * Computes Y = X · Wᵀ with W `[out, in]` decoded row by row, each row once.
      *
-     * @throws IllegalArgumentException if a size is negative
+     * @param x `[batch, in]`
+     * @param y `[batch, out]`, overwritten
      * @throws IndexOutOfBoundsException if X or Y do not lie within their arrays
      */
-    public void multiply(
-            RowDecoder weights,
-            int out,
-            int in,
-            int batch,
-            float[] x,
-            int xOffset,
-            int xStride,
-            float[] y,
-            int yOffset,
-            int yStride) {
-        checkSizes(out, in, batch, x, xOffset, xStride, y, yOffset, yStride);
+    public void multiply(RowDecoder weights, int out, int in, int batch, float[] x, float[] y) {
+        checkSizes(out, in, batch, x, y);
         forEachRows(out, in, (first, last) -> {
             Scratch scratch = Scratch.get();
             float[] decoded = scratch.rows(ROWS * in);
@@ -102,29 +80,17 @@ public final class Matvec {
                 }
                 for (int vector = 0; vector < batch; vector += VECTORS) {
                     int vectors = Math.min(VECTORS, batch - vector);
-                    int xAt = xOffset + vector * xStride;
-                    int yAt = yOffset + vector * yStride + row;
-                    multiplyDecoded(decoded, rows, in, vectors, x, xAt, xStride, y, yAt, yStride, scratch.sums);
+                    multiplyDecoded(
+                            decoded, rows, in, vectors, x, vector * in, y, vector * out + row, out, scratch.sums);
                 }
             }
         });
     }
 
-    private static void checkSizes(
-            int out, int in, int batch, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
-        if (out < 0 || in < 0 || batch < 0) {
-            throw new IllegalArgumentException(
-                    "a product of " + batch + " vectors with a matrix of " + out + " × " + in);
-        }
-        checkVectors("X", batch, in, x, xOffset, xStride);
-        checkVectors("Y", batch, out, y, yOffset, yStride);
-    }
-
-    private static void checkVectors(String name, int batch, int size, float[] array, int offset, int stride) {
-        long end = offset + Math.max(0L, batch - 1L) * stride + size;
-        if (offset < 0 || stride < 0 || batch > 0 && end > array.length) {
-            throw new IndexOutOfBoundsException(batch + " vectors " + name + " of " + size + " floats from " + offset
-                    + " with stride " + stride + " do not lie within an array of " + array.length);
+    private static void checkSizes(int out, int in, int batch, float[] x, float[] y) {
+        if ((long) batch * in > x.length || (long) batch * out > y.length) {
+            throw new IndexOutOfBoundsException(batch + " vectors of " + in + " and " + out
+                    + " floats do not lie within arrays of " + x.length + " and " + y.length);
         }
     }
 
@@ -149,50 +115,42 @@ public final class Matvec {
     }
 
     /** Multiplies {@code rows} rows of stored weights with one vector; a row that is not there is read as the last one. */
-    private static void multiplyRows(
-            FloatFormat format,
-            MemorySegment weights,
-            int row,
-            int rows,
-            int in,
-            float[] x,
-            int xOffset,
-            float[] y,
-            int yOffset,
-            float[] sums) {
-        long rowBytes = (long) in * format.bytes();
+    private static void multiplyRows(DenseStorage weights, int row, int rows, float[] x, float[] y, float[] sums) {
+        MemorySegment data = weights.data();
+        DataType type = weights.type();
+        int in = weights.columns();
+        long rowBytes = (long) in * type.bytes();
         long row0 = row * rowBytes;
         long row1 = row0 + Math.min(1, rows - 1) * rowBytes;
         long row2 = row0 + Math.min(2, rows - 1) * rowBytes;
         long row3 = row0 + Math.min(3, rows - 1) * rowBytes;
-        if (format == FloatFormat.BF16) {
-            sumBf16(weights, row0, row1, row2, row3, in, x, xOffset, sums);
+        if (type == DataType.BF16) {
+            sumBf16(data, row0, row1, row2, row3, in, x, sums);
         } else {
-            sumF32(weights, row0, row1, row2, row3, in, x, xOffset, sums);
+            sumF32(data, row0, row1, row2, row3, in, x, sums);
         }
         for (int i = 0; i < rows; i++) {
             float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, sums, i * LANES));
             for (int j = SPECIES.loopBound(in); j < in; j++) {
-                float weight = format.scalar(weights, (row + i) * rowBytes + (long) j * format.bytes());
-                sum = Math.fma(weight, x[xOffset + j], sum);
+                sum = Math.fma(type.get(data, (row + i) * rowBytes + (long) j * type.bytes()), x[j], sum);
             }
-            y[yOffset + row + i] = sum;
+            y[row + i] = sum;
         }
     }
 
     private static void sumF32(
-            MemorySegment w, long row0, long row1, long row2, long row3, int in, float[] x, int xOffset, float[] sums) {
+            MemorySegment w, long row0, long row1, long row2, long row3, int in, float[] x, float[] sums) {
         FloatVector sum0 = FloatVector.zero(SPECIES);
         FloatVector sum1 = sum0;
         FloatVector sum2 = sum0;
         FloatVector sum3 = sum0;
         for (int j = 0; j < SPECIES.loopBound(in); j += LANES) {
-            FloatVector input = FloatVector.fromArray(SPECIES, x, xOffset + j);
+            FloatVector input = FloatVector.fromArray(SPECIES, x, j);
             long at = 4L * j;
-            sum0 = FloatFormat.f32(w, row0 + at).fma(input, sum0);
-            sum1 = FloatFormat.f32(w, row1 + at).fma(input, sum1);
-            sum2 = FloatFormat.f32(w, row2 + at).fma(input, sum2);
-            sum3 = FloatFormat.f32(w, row3 + at).fma(input, sum3);
+            sum0 = FloatDecoder.f32(w, row0 + at).fma(input, sum0);
+            sum1 = FloatDecoder.f32(w, row1 + at).fma(input, sum1);
+            sum2 = FloatDecoder.f32(w, row2 + at).fma(input, sum2);
+            sum3 = FloatDecoder.f32(w, row3 + at).fma(input, sum3);
         }
         sum0.intoArray(sums, 0);
         sum1.intoArray(sums, LANES);
@@ -201,18 +159,18 @@ public final class Matvec {
     }
 
     private static void sumBf16(
-            MemorySegment w, long row0, long row1, long row2, long row3, int in, float[] x, int xOffset, float[] sums) {
+            MemorySegment w, long row0, long row1, long row2, long row3, int in, float[] x, float[] sums) {
         FloatVector sum0 = FloatVector.zero(SPECIES);
         FloatVector sum1 = sum0;
         FloatVector sum2 = sum0;
         FloatVector sum3 = sum0;
         for (int j = 0; j < SPECIES.loopBound(in); j += LANES) {
-            FloatVector input = FloatVector.fromArray(SPECIES, x, xOffset + j);
+            FloatVector input = FloatVector.fromArray(SPECIES, x, j);
             long at = 2L * j;
-            sum0 = FloatFormat.bf16(w, row0 + at).fma(input, sum0);
-            sum1 = FloatFormat.bf16(w, row1 + at).fma(input, sum1);
-            sum2 = FloatFormat.bf16(w, row2 + at).fma(input, sum2);
-            sum3 = FloatFormat.bf16(w, row3 + at).fma(input, sum3);
+            sum0 = FloatDecoder.bf16(w, row0 + at).fma(input, sum0);
+            sum1 = FloatDecoder.bf16(w, row1 + at).fma(input, sum1);
+            sum2 = FloatDecoder.bf16(w, row2 + at).fma(input, sum2);
+            sum3 = FloatDecoder.bf16(w, row3 + at).fma(input, sum3);
         }
         sum0.intoArray(sums, 0);
         sum1.intoArray(sums, LANES);
@@ -228,17 +186,16 @@ public final class Matvec {
             int vectors,
             float[] x,
             int xOffset,
-            int xStride,
             float[] y,
             int yOffset,
-            int yStride,
+            int out,
             float[] sums) {
         int row1 = Math.min(1, rows - 1) * in;
         int row2 = Math.min(2, rows - 1) * in;
         int row3 = Math.min(3, rows - 1) * in;
-        int x1 = xOffset + Math.min(1, vectors - 1) * xStride;
-        int x2 = xOffset + Math.min(2, vectors - 1) * xStride;
-        int x3 = xOffset + Math.min(3, vectors - 1) * xStride;
+        int x1 = xOffset + Math.min(1, vectors - 1) * in;
+        int x2 = xOffset + Math.min(2, vectors - 1) * in;
+        int x3 = xOffset + Math.min(3, vectors - 1) * in;
         if (vectors <= 2) {
             sumPair(w, row1, row2, row3, in, x, xOffset, x1, sums);
         } else {
@@ -248,9 +205,9 @@ public final class Matvec {
             for (int row = 0; row < rows; row++) {
                 float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, sums, (vector * ROWS + row) * LANES));
                 for (int j = SPECIES.loopBound(in); j < in; j++) {
-                    sum = Math.fma(w[row * in + j], x[xOffset + vector * xStride + j], sum);
+                    sum = Math.fma(w[row * in + j], x[xOffset + vector * in + j], sum);
                 }
-                y[yOffset + vector * yStride + row] = sum;
+                y[yOffset + vector * out + row] = sum;
             }
         }
     }

@@ -1,117 +1,22 @@
 package parsimony.core.backend.vector;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The ops of a transformer that are no matrix product, over ranges of arrays: a vector loop and a scalar tail each. Kept small, so that the compiler
- * keeps every one in registers.
+ * The parts of a transformer that are no matrix product, over ranges of arrays: a vector loop and a tail each. Kept small, so that the compiler keeps
+ * every one in registers.
  */
 final class RowKernels {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
 
-    private static final VectorShuffle<Float> BY_EIGHT = VectorShuffle.iota(SPECIES, 8, 1, true);
-    private static final VectorShuffle<Float> BY_FOUR = VectorShuffle.iota(SPECIES, 4, 1, true);
-    private static final VectorShuffle<Float> BY_TWO = VectorShuffle.iota(SPECIES, 2, 1, true);
-    private static final VectorShuffle<Float> BY_ONE = VectorShuffle.iota(SPECIES, 1, 1, true);
-
-    private static final float LOG2_E = 1.442695041f;
-    private static final float LN2_HIGH = 0.693359375f;
-    private static final float LN2_LOW = -2.12194440e-4f;
-    /** Adding this rounds a small float to an integer, which then stands in the low bits. */
-    private static final float ROUNDING = 12582912f;
-
-    private static final float SMALLEST_EXPONENT = -87.3f;
-    private static final float LARGEST_EXPONENT = 88.7f;
-
     private RowKernels() {}
 
-    /** e^x within 2 units in the last place; 0 below −87.3, where the result would be subnormal. */
-    private static FloatVector exp(FloatVector x) {
-        FloatVector clamped = x.min(LARGEST_EXPONENT).max(SMALLEST_EXPONENT);
-        FloatVector shifted =
-                clamped.fma(FloatVector.broadcast(SPECIES, LOG2_E), FloatVector.broadcast(SPECIES, ROUNDING));
-        FloatVector n = shifted.sub(ROUNDING);
-        FloatVector r = n.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), clamped);
-        r = n.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), r);
-        // The Taylor series of (e^r − 1 − r) / r² on |r| ≤ ln(2) / 2, its last terms adjusted for the truncation.
-        FloatVector p = FloatVector.broadcast(SPECIES, 1.9875691500e-4f);
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 1.3981999507e-3f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 8.3334519073e-3f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 4.1665795894e-2f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 1.6666665459e-1f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 5.0000001201e-1f));
-        FloatVector e = p.fma(r.mul(r), r).add(1f);
-        IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-        FloatVector scaled = e.reinterpretAsInts().add(exponent).reinterpretAsFloats();
-        return scaled.blend(0f, x.compare(VectorOperators.LT, SMALLEST_EXPONENT));
-    }
-
-    private static FloatVector sigmoid(FloatVector x) {
-        return FloatVector.broadcast(SPECIES, 1f).div(exp(x.neg()).add(1f));
-    }
-
-    private static float sigmoid(float x) {
-        return (float) (1 / (1 + Math.exp(-x)));
-    }
-
-    /**
-     * The sum of all lanes, halves added to each other. {@code reduceLanes} may change its order when the method is compiled, and with it the last
-     * bits of a training run.
-     */
-    private static float sum(FloatVector x) {
-        FloatVector sums = x;
-        if (LANES > 8) {
-            sums = sums.add(sums.rearrange(BY_EIGHT));
-        }
-        if (LANES > 4) {
-            sums = sums.add(sums.rearrange(BY_FOUR));
-        }
-        if (LANES > 2) {
-            sums = sums.add(sums.rearrange(BY_TWO));
-        }
-        if (LANES > 1) {
-            sums = sums.add(sums.rearrange(BY_ONE));
-        }
-        return sums.lane(0);
-    }
-
-    /** y[i] += factor · x[i]. */
-    static void addScaled(float factor, float[] x, int xStart, float[] y, int yStart, int count) {
-        FloatVector factors = FloatVector.broadcast(SPECIES, factor);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            FloatVector.fromArray(SPECIES, x, xStart + i)
-                    .fma(factors, FloatVector.fromArray(SPECIES, y, yStart + i))
-                    .intoArray(y, yStart + i);
-        }
-        for (; i < count; i++) {
-            y[yStart + i] += factor * x[xStart + i];
-        }
-    }
-
-    static float dot(float[] x, int xStart, float[] y, int yStart, int count) {
-        FloatVector a = FloatVector.zero(SPECIES);
-        FloatVector b = FloatVector.zero(SPECIES);
-        int i = 0;
-        for (; i <= count - 2 * LANES; i += 2 * LANES) {
-            a = FloatVector.fromArray(SPECIES, x, xStart + i).fma(FloatVector.fromArray(SPECIES, y, yStart + i), a);
-            b = FloatVector.fromArray(SPECIES, x, xStart + i + LANES)
-                    .fma(FloatVector.fromArray(SPECIES, y, yStart + i + LANES), b);
-        }
-        float sum = sum(a.add(b));
-        for (; i < count; i++) {
-            sum += x[xStart + i] * y[yStart + i];
-        }
-        return sum;
-    }
-
     static float inverseRms(float[] x, int start, int count, float epsilon) {
-        return (float) (1 / Math.sqrt(dot(x, start, x, start, count) / (double) count + epsilon));
+        return (float) (1 / Math.sqrt(VectorMath.dot(x, start, x, start, count) / (double) count + epsilon));
     }
 
     /** y = x · factor · weight. */
@@ -137,7 +42,7 @@ final class RowKernels {
                     .mul(FloatVector.fromArray(SPECIES, weight, i))
                     .fma(FloatVector.fromArray(SPECIES, x, start + i), sums);
         }
-        float sum = sum(sums);
+        float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
             sum += dy[start + i] * weight[i] * x[start + i];
         }
@@ -177,36 +82,52 @@ final class RowKernels {
         }
     }
 
+    /** y = gate · sigmoid(gate) · up. */
     static void swiGlu(float[] gate, float[] up, float[] y, int start, int end) {
         int i = start;
         for (; i <= end - LANES; i += LANES) {
             FloatVector g = FloatVector.fromArray(SPECIES, gate, i);
-            g.mul(sigmoid(g)).mul(FloatVector.fromArray(SPECIES, up, i)).intoArray(y, i);
+            swiGlu(g, FloatVector.fromArray(SPECIES, up, i)).intoArray(y, i);
         }
-        for (; i < end; i++) {
-            y[i] = gate[i] * sigmoid(gate[i]) * up[i];
+        if (i < end) {
+            VectorMask<Float> rest = SPECIES.indexInRange(i, end);
+            FloatVector g = FloatVector.fromArray(SPECIES, gate, i, rest);
+            swiGlu(g, FloatVector.fromArray(SPECIES, up, i, rest)).intoArray(y, i, rest);
         }
     }
 
+    private static FloatVector swiGlu(FloatVector gate, FloatVector up) {
+        return gate.mul(VectorMath.sigmoid(gate)).mul(up);
+    }
+
+    /** Adds the gradients of {@link #swiGlu}. */
     static void swiGluGradient(float[] gate, float[] up, float[] dy, float[] dGate, float[] dUp, int start, int end) {
         int i = start;
         for (; i <= end - LANES; i += LANES) {
             FloatVector g = FloatVector.fromArray(SPECIES, gate, i);
-            FloatVector s = sigmoid(g);
+            FloatVector s = VectorMath.sigmoid(g);
             FloatVector d = FloatVector.fromArray(SPECIES, dy, i);
-            FloatVector silu = g.mul(s);
-            d.fma(silu, FloatVector.fromArray(SPECIES, dUp, i)).intoArray(dUp, i);
-            // The slope of g · s(g) is s · (1 + g · (1 − s)) = s + silu · (1 − s).
-            FloatVector slope = silu.neg().fma(s, silu.add(s));
+            d.fma(g.mul(s), FloatVector.fromArray(SPECIES, dUp, i)).intoArray(dUp, i);
             d.mul(FloatVector.fromArray(SPECIES, up, i))
-                    .fma(slope, FloatVector.fromArray(SPECIES, dGate, i))
+                    .fma(siluSlope(g, s), FloatVector.fromArray(SPECIES, dGate, i))
                     .intoArray(dGate, i);
         }
-        for (; i < end; i++) {
-            float s = sigmoid(gate[i]);
-            dUp[i] += dy[i] * gate[i] * s;
-            dGate[i] += dy[i] * up[i] * s * (1 + gate[i] * (1 - s));
+        if (i < end) {
+            VectorMask<Float> rest = SPECIES.indexInRange(i, end);
+            FloatVector g = FloatVector.fromArray(SPECIES, gate, i, rest);
+            FloatVector s = VectorMath.sigmoid(g);
+            FloatVector d = FloatVector.fromArray(SPECIES, dy, i, rest);
+            d.fma(g.mul(s), FloatVector.fromArray(SPECIES, dUp, i, rest)).intoArray(dUp, i, rest);
+            d.mul(FloatVector.fromArray(SPECIES, up, i, rest))
+                    .fma(siluSlope(g, s), FloatVector.fromArray(SPECIES, dGate, i, rest))
+                    .intoArray(dGate, i, rest);
         }
+    }
+
+    /** The slope of g · s(g), which is s · (1 + g · (1 − s)) = s + silu · (1 − s). */
+    private static FloatVector siluSlope(FloatVector gate, FloatVector sigmoid) {
+        FloatVector silu = gate.mul(sigmoid);
+        return silu.fma(sigmoid.neg().add(1), sigmoid);
     }
 
     /** Turns pairs (i, i + half) of one head. */
@@ -230,60 +151,6 @@ final class RowKernels {
         float b = x[second];
         x[first] = a * cosine - b * sine;
         x[second] = a * sine + b * cosine;
-    }
-
-    static float max(float[] x, int start, int count) {
-        FloatVector largest = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            largest = largest.max(FloatVector.fromArray(SPECIES, x, start + i));
-        }
-        float max = largest.reduceLanes(VectorOperators.MAX);
-        for (; i < count; i++) {
-            max = Math.max(max, x[start + i]);
-        }
-        return max;
-    }
-
-    /** x = exp(x − shift) in place; returns the sum. */
-    static float exponentials(float[] x, int start, int count, float shift) {
-        FloatVector sums = FloatVector.zero(SPECIES);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            FloatVector e = exp(FloatVector.fromArray(SPECIES, x, start + i).sub(shift));
-            e.intoArray(x, start + i);
-            sums = sums.add(e);
-        }
-        float sum = sum(sums);
-        for (; i < count; i++) {
-            x[start + i] = (float) Math.exp(x[start + i] - shift);
-            sum += x[start + i];
-        }
-        return sum;
-    }
-
-    /** Σ exp(x − shift), x left alone. */
-    static float sumOfExponentials(float[] x, int start, int count, float shift) {
-        FloatVector sums = FloatVector.zero(SPECIES);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            sums = sums.add(exp(FloatVector.fromArray(SPECIES, x, start + i).sub(shift)));
-        }
-        float sum = sum(sums);
-        for (; i < count; i++) {
-            sum += (float) Math.exp(x[start + i] - shift);
-        }
-        return sum;
-    }
-
-    static void multiply(float[] x, int start, int count, float factor) {
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            FloatVector.fromArray(SPECIES, x, start + i).mul(factor).intoArray(x, start + i);
-        }
-        for (; i < count; i++) {
-            x[start + i] *= factor;
-        }
     }
 
     /** One AdamW update of a range; the two corrections undo the moments' start at zero. */

@@ -1,18 +1,22 @@
 package parsimony.core.backend.vector;
 
+import jdk.incubator.vector.FloatVector;
+
 /** Buffers of one thread that are kept from product to product. What they hold is undefined when they are got. */
 final class Scratch {
     private static final ThreadLocal<Scratch> THREADS = ThreadLocal.withInitial(Scratch::new);
 
-    /** A tile of C that sticks out of the matrix. */
-    final float[] tile = new float[MicroKernel.HEIGHT * MicroKernel.WIDTH];
+    /** A tile of results that sticks out of the matrix. */
+    final float[] tile = new float[Math.max(MicroKernel.HEIGHT, RowMatrix.FEW) * MicroKernel.WIDTH];
 
     /** Sixteen vectors of partial sums. */
-    final float[] sums = new float[16 * FloatFormat.SPECIES.length()];
+    final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];
 
     private float[] left = {};
     private float[] right = {};
     private float[] rows = {};
+    private float[] inputs = {};
+    private float[] inputSums = {};
 
     private Scratch() {}
 
@@ -43,5 +47,21 @@ final class Scratch {
             rows = new float[size];
         }
         return rows;
+    }
+
+    /** For inputs in another arrangement. */
+    float[] inputs(int size) {
+        if (inputs.length < size) {
+            inputs = new float[size];
+        }
+        return inputs;
+    }
+
+    /** For sums of inputs. */
+    float[] inputSums(int size) {
+        if (inputSums.length < size) {
+            inputSums = new float[size];
+        }
+        return inputSums;
     }
 }

@@ -6,6 +6,7 @@ import jdk.incubator.vector.FloatVector;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.scalar.ScalarBackend;
+import parsimony.core.tensor.AffineGroups;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
@@ -22,10 +23,12 @@ public class VectorBackend extends ScalarBackend {
 
     private final Parallel parallel;
     private final Gemm gemm;
+    private final Matvec matvec;
 
     public VectorBackend(int threads) {
         parallel = new Parallel(threads);
         gemm = new Gemm(parallel);
+        matvec = new Matvec(parallel);
     }
 
     @Override
@@ -56,7 +59,10 @@ public class VectorBackend extends ScalarBackend {
 
     @Override
     public PreparedMatrix prepare(WeightStorage storage) {
-        return new DecodedTiles(this, storage);
+        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+            return new PackedMatrix(groups, parallel, gemm);
+        }
+        return new RowMatrix(storage, matvec, gemm);
     }
 
     @Override
@@ -84,12 +90,12 @@ public class VectorBackend extends ScalarBackend {
     public void addScaled(float factor, Tensor x, Tensor y) {
         forRanges(
                 y.size(),
-                (start, end) -> RowKernels.addScaled(factor, x.array(), start, y.array(), start, end - start));
+                (start, end) -> VectorMath.addScaled(factor, x.array(), start, y.array(), start, end - start));
     }
 
     @Override
     public void addBias(Tensor bias, Tensor y) {
-        forRows(y, row -> RowKernels.addScaled(1, bias.array(), 0, y.array(), row * y.columns(), y.columns()));
+        forRows(y, row -> VectorMath.addScaled(1, bias.array(), 0, y.array(), row * y.columns(), y.columns()));
     }
 
     @Override
@@ -98,7 +104,7 @@ public class VectorBackend extends ScalarBackend {
                 dy.rows(),
                 dBias,
                 (row, sums, offset) ->
-                        RowKernels.addScaled(1, dy.array(), row * dy.columns(), sums, offset, dy.columns()));
+                        VectorMath.addScaled(1, dy.array(), row * dy.columns(), sums, offset, dy.columns()));
     }
 
     @Override
@@ -167,15 +173,7 @@ public class VectorBackend extends ScalarBackend {
     public void softmax(Matrix x, float[] logSumExp, int offset) {
         forViewRows(x, row -> {
             int start = x.offset() + row * x.stride();
-            float max = RowKernels.max(x.data(), start, x.columns());
-            if (max == Float.NEGATIVE_INFINITY) {
-                Arrays.fill(x.data(), start, start + x.columns(), 0);
-                logSumExp[offset + row] = Float.NEGATIVE_INFINITY;
-                return;
-            }
-            float sum = RowKernels.exponentials(x.data(), start, x.columns(), max);
-            RowKernels.multiply(x.data(), start, x.columns(), 1 / sum);
-            logSumExp[offset + row] = max + (float) Math.log(sum);
+            logSumExp[offset + row] = VectorMath.softmax(x.data(), start, x.columns());
         });
     }
 
@@ -187,7 +185,7 @@ public class VectorBackend extends ScalarBackend {
             if (shift == Float.NEGATIVE_INFINITY) {
                 Arrays.fill(x.data(), start, start + x.columns(), 0);
             } else {
-                RowKernels.exponentials(x.data(), start, x.columns(), shift);
+                VectorMath.exponentials(x.data(), start, x.columns(), shift);
             }
         });
     }
@@ -206,14 +204,14 @@ public class VectorBackend extends ScalarBackend {
                 }
                 return;
             }
-            float max = RowKernels.max(data, start, columns);
+            float max = VectorMath.max(data, start, columns);
             float targetLogit = data[start + target];
             float sum = gradientScale == 0
-                    ? RowKernels.sumOfExponentials(data, start, columns, max)
-                    : RowKernels.exponentials(data, start, columns, max);
+                    ? VectorMath.sumOfExponentials(data, start, columns, max)
+                    : VectorMath.exponentials(data, start, columns, max);
             losses[row] = (float) (max + Math.log(sum) - targetLogit);
             if (gradientScale != 0) {
-                RowKernels.multiply(data, start, columns, gradientScale / sum);
+                VectorMath.scale(gradientScale / sum, data, start, columns);
                 data[start + target] -= gradientScale;
             }
         });
@@ -254,7 +252,7 @@ public class VectorBackend extends ScalarBackend {
         double[] sums = new double[chunks];
         forRanges(
                 x.size(),
-                (start, end) -> sums[start / CHUNK] = RowKernels.dot(x.array(), start, x.array(), start, end - start));
+                (start, end) -> sums[start / CHUNK] = VectorMath.dot(x.array(), start, x.array(), start, end - start));
         return Arrays.stream(sums).sum();
     }
 
@@ -304,7 +302,7 @@ public class VectorBackend extends ScalarBackend {
             }
         });
         for (int offset = 0; offset < partial.length; offset += columns) {
-            RowKernels.addScaled(1, partial, offset, total.array(), 0, columns);
+            VectorMath.addScaled(1, partial, offset, total.array(), 0, columns);
         }
     }
 

@@ -88,48 +88,23 @@ final class VectorMath {
         return folded.lane(0);
     }
 
-    /** y = exp(x), element by element; x and y may be the same range. */
-    static void exp(float[] x, int xOffset, float[] y, int yOffset, int count) {
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            exp(FloatVector.fromArray(SPECIES, x, xOffset + i)).intoArray(y, yOffset + i);
-        }
-        if (i < count) {
-            VectorMask<Float> rest = SPECIES.indexInRange(i, count);
-            exp(FloatVector.fromArray(SPECIES, x, xOffset + i, rest)).intoArray(y, yOffset + i, rest);
-        }
-    }
-
-    /** y = 1 / (1 + exp(-x)), element by element; x and y may be the same range. */
-    static void sigmoid(float[] x, int xOffset, float[] y, int yOffset, int count) {
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            sigmoid(FloatVector.fromArray(SPECIES, x, xOffset + i)).intoArray(y, yOffset + i);
-        }
-        if (i < count) {
-            VectorMask<Float> rest = SPECIES.indexInRange(i, count);
-            sigmoid(FloatVector.fromArray(SPECIES, x, xOffset + i, rest)).intoArray(y, yOffset + i, rest);
-        }
-    }
-
-    private static FloatVector sigmoid(FloatVector x) {
+    /** 1 / (1 + exp(-x)) of each lane. */
+    static FloatVector sigmoid(FloatVector x) {
         return FloatVector.broadcast(SPECIES, 1).div(exp(x.neg()).add(1));
     }
 
-    /** y = x · sigmoid(x), element by element; x and y may be the same range. */
-    static void silu(float[] x, int xOffset, float[] y, int yOffset, int count) {
+    /** Σ x. */
+    static float sum(float[] x, int offset, int count) {
+        FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            silu(FloatVector.fromArray(SPECIES, x, xOffset + i)).intoArray(y, yOffset + i);
+            sums = sums.add(load(x, offset + i));
         }
-        if (i < count) {
-            VectorMask<Float> rest = SPECIES.indexInRange(i, count);
-            silu(FloatVector.fromArray(SPECIES, x, xOffset + i, rest)).intoArray(y, yOffset + i, rest);
+        float sum = sum(sums);
+        for (; i < count; i++) {
+            sum += x[offset + i];
         }
-    }
-
-    private static FloatVector silu(FloatVector x) {
-        return x.div(exp(x.neg()).add(1));
+        return sum;
     }
 
     /** Σ a·b. */
@@ -155,20 +130,15 @@ final class VectorMath {
         return sum;
     }
 
-    /** Σ x². */
-    static float sumOfSquares(float[] x, int offset, int count) {
-        return dot(x, offset, x, offset, count);
-    }
-
-    /** y += alpha · x. */
-    static void axpy(float alpha, float[] x, int xOffset, float[] y, int yOffset, int count) {
-        FloatVector factor = FloatVector.broadcast(SPECIES, alpha);
+    /** y += factor · x. */
+    static void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count) {
+        FloatVector factors = FloatVector.broadcast(SPECIES, factor);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            load(x, xOffset + i).fma(factor, load(y, yOffset + i)).intoArray(y, yOffset + i);
+            load(x, xOffset + i).fma(factors, load(y, yOffset + i)).intoArray(y, yOffset + i);
         }
         for (; i < count; i++) {
-            y[yOffset + i] = Math.fma(x[xOffset + i], alpha, y[yOffset + i]);
+            y[yOffset + i] = Math.fma(x[xOffset + i], factor, y[yOffset + i]);
         }
     }
 
@@ -208,13 +178,13 @@ final class VectorMath {
             Arrays.fill(x, offset, offset + count, 0);
             return max;
         }
-        float sum = expOfDifference(x, offset, count, max);
+        float sum = exponentials(x, offset, count, max);
         scale(1 / sum, x, offset, count);
         return max + (float) Math.log(sum);
     }
 
-    /** x = exp(x - subtrahend), in place; returns the sum of the results. */
-    static float expOfDifference(float[] x, int offset, int count, float subtrahend) {
+    /** x = exp(x - subtrahend), in place; returns the sum of the results, to the bit what {@link #sumOfExponentials} gives. */
+    static float exponentials(float[] x, int offset, int count, float subtrahend) {
         FloatVector total = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -227,6 +197,22 @@ final class VectorMath {
             FloatVector value =
                     exp(FloatVector.fromArray(SPECIES, x, offset + i, rest).sub(subtrahend));
             value.intoArray(x, offset + i, rest);
+            total = total.add(value, rest);
+        }
+        return sum(total);
+    }
+
+    /** Σ exp(x - subtrahend). */
+    static float sumOfExponentials(float[] x, int offset, int count, float subtrahend) {
+        FloatVector total = FloatVector.zero(SPECIES);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            total = total.add(exp(load(x, offset + i).sub(subtrahend)));
+        }
+        if (i < count) {
+            VectorMask<Float> rest = SPECIES.indexInRange(i, count);
+            FloatVector value =
+                    exp(FloatVector.fromArray(SPECIES, x, offset + i, rest).sub(subtrahend));
             total = total.add(value, rest);
         }
         return sum(total);

@@ -12,21 +12,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 class VectorMathTest {
     private static final float UNTOUCHED = 12345;
 
-    @FunctionalInterface
-    private interface Elementwise {
-        void apply(float[] x, int xOffset, float[] y, int yOffset, int count);
-    }
-
-    /** Applies a function to values that are a part of an array, and checks that only that part is written. */
-    private static float[] apply(Elementwise function, float... values) {
+    /** The exponentials of values that are a part of an array, having checked that only that part is written. */
+    private static float[] exponentials(float... values) {
         float[] x = new float[values.length + 5];
+        Arrays.fill(x, UNTOUCHED);
         System.arraycopy(values, 0, x, 3, values.length);
-        float[] y = new float[values.length + 4];
-        Arrays.fill(y, UNTOUCHED);
-        function.apply(x, 3, y, 1, values.length);
-        assertThat(y[0]).isEqualTo(UNTOUCHED);
-        assertThat(Arrays.copyOfRange(y, values.length + 1, y.length)).containsOnly(UNTOUCHED);
-        return Arrays.copyOfRange(y, 1, values.length + 1);
+        float onlySum = VectorMath.sumOfExponentials(x, 3, values.length, 0);
+        float sum = VectorMath.exponentials(x, 3, values.length, 0);
+        assertThat(sum).isEqualTo(Float.valueOf(onlySum));
+        assertThat(Arrays.copyOf(x, 3)).containsOnly(UNTOUCHED);
+        assertThat(Arrays.copyOfRange(x, values.length + 3, x.length)).containsOnly(UNTOUCHED);
+        return Arrays.copyOfRange(x, 3, values.length + 3);
     }
 
     private static float[] random(int count, float bound, long seed) {
@@ -48,7 +44,7 @@ class VectorMathTest {
         for (int i = 0; i < x.length; i++) {
             x[i] = (i - 106_000) * 0.00095f;
         }
-        float[] y = apply(VectorMath::exp, x);
+        float[] y = exponentials(x);
         for (int i = 0; i < x.length; i++) {
             double exact = Math.exp(x[i]);
             if (exact <= Float.MAX_VALUE) {
@@ -61,8 +57,7 @@ class VectorMathTest {
 
     @Test
     void expOfTheExtremes() {
-        float[] y = apply(
-                VectorMath::exp,
+        float[] y = exponentials(
                 0,
                 -0f,
                 Float.NEGATIVE_INFINITY,
@@ -79,22 +74,31 @@ class VectorMathTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 3, 7, 15, 16, 17, 33, 100})
-    void sigmoidAndSiluAgreeWithDouble(int count) {
-        float[] x = random(count, 30, count);
-        float[] sigmoid = apply(VectorMath::sigmoid, x);
-        float[] silu = apply(VectorMath::silu, x);
-        for (int i = 0; i < count; i++) {
-            double exact = 1 / (1 + Math.exp(-x[i]));
-            assertWithinUlps(sigmoid[i], exact, 4);
-            assertWithinUlps(silu[i], x[i] * exact, 4);
+    @ValueSource(ints = {1, 3, 7, 15, 16, 17, 33, 100})
+    void exponentialsAreSummedWithTheirTail(int count) {
+        float[] x = random(count, 5, count);
+        double sum = 0;
+        for (float value : x) {
+            sum += Math.exp((double) value - 2);
         }
+        assertThat((double) VectorMath.sumOfExponentials(x, 0, count, 2)).isCloseTo(sum, within(1e-6 * sum));
     }
 
-    @Test
-    void sigmoidAndSiluOfTheExtremes() {
-        assertThat(apply(VectorMath::sigmoid, -1000, 1000, 0)).containsExactly(0, 1, 0.5f);
-        assertThat(apply(VectorMath::silu, -1000, 1000, 0)).containsExactly(-0f, 1000, 0);
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3, 7, 15, 16, 17, 33, 100})
+    void siluAgreesWithDoubleWhereverAnElementStands(int count) {
+        float[] x = random(count, 30, count);
+        x[0] = -1000;
+        float[] y = new float[count];
+        float[] ones = new float[count];
+        Arrays.fill(ones, 1);
+        RowKernels.swiGlu(x, ones, y, 0, count);
+        float[] single = new float[1];
+        for (int i = 0; i < count; i++) {
+            assertWithinUlps(y[i], x[i] / (1 + Math.exp(-(double) x[i])), 4);
+            RowKernels.swiGlu(new float[] {x[i]}, ones, single, 0, 1);
+            assertThat(single[0]).isEqualTo(y[i]);
+        }
     }
 
     @ParameterizedTest
@@ -103,23 +107,20 @@ class VectorMathTest {
         float[] a = random(count + 3, 1, 1);
         float[] b = random(count + 5, 1, 2);
         double dot = 0;
-        double squares = 0;
         for (int i = 0; i < count; i++) {
             dot += (double) a[3 + i] * b[5 + i];
-            squares += (double) a[3 + i] * a[3 + i];
         }
         double tolerance = 1e-6 * (1 + Math.sqrt(count));
         assertThat((double) VectorMath.dot(a, 3, b, 5, count)).isCloseTo(dot, within(tolerance));
-        assertThat((double) VectorMath.sumOfSquares(a, 3, count)).isCloseTo(squares, within(tolerance));
     }
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 3, 15, 16, 17, 100})
-    void axpyAndScaleWriteTheirRangeOnly(int count) {
+    void addScaledAndScaleWriteTheirRangeOnly(int count) {
         float[] x = random(count + 2, 1, 3);
         float[] before = random(count + 4, 1, 4);
         float[] y = before.clone();
-        VectorMath.axpy(0.5f, x, 2, y, 1, count);
+        VectorMath.addScaled(0.5f, x, 2, y, 1, count);
         for (int i = 0; i < y.length; i++) {
             float expected = i >= 1 && i < count + 1 ? Math.fma(0.5f, x[i + 1], before[i]) : before[i];
             assertThat(y[i]).isEqualTo(expected);

@@ -8,8 +8,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import parsimony.core.tensor.DataType;
 
-class FloatFormatTest {
+class FloatDecoderTest {
     /** All 65,536 patterns of 16 bits, from an odd address. */
     private static MemorySegment everyPattern() {
         MemorySegment segment = MemorySegment.ofArray(new byte[2 * 65536 + 1]).asSlice(1);
@@ -22,7 +23,7 @@ class FloatFormatTest {
     @Test
     void everyHalfPrecisionNumberIsExact() {
         float[] decoded = new float[65536];
-        FloatFormat.F16.decode(everyPattern(), 0, decoded, 0, 65536);
+        FloatDecoder.decode(DataType.F16, everyPattern(), 0, decoded, 0, 65536);
         for (int i = 0; i < 65536; i++) {
             assertThat(decoded[i]).isEqualTo(Float.valueOf(Float.float16ToFloat((short) i)));
         }
@@ -31,7 +32,7 @@ class FloatFormatTest {
     @Test
     void everyBrainFloatIsExact() {
         float[] decoded = new float[65536];
-        FloatFormat.BF16.decode(everyPattern(), 0, decoded, 0, 65536);
+        FloatDecoder.decode(DataType.BF16, everyPattern(), 0, decoded, 0, 65536);
         for (int i = 0; i < 65536; i++) {
             assertThat(Float.floatToRawIntBits(decoded[i])).isEqualTo(i << 16);
         }
@@ -39,7 +40,7 @@ class FloatFormatTest {
 
     @Test
     void partsAreReadFromAndWrittenToWhereTheyBelong() {
-        for (FloatFormat format : FloatFormat.values()) {
+        for (DataType format : DataType.values()) {
             byte[] bytes = new byte[40 * format.bytes() + 3];
             MemorySegment segment = MemorySegment.ofArray(bytes);
             for (int i = 0; i < 40; i++) {
@@ -53,12 +54,13 @@ class FloatFormatTest {
             for (int count : new int[] {0, 1, 15, 16, 35}) {
                 float[] target = new float[count + 4];
                 Arrays.fill(target, -1);
-                format.decode(segment, 3 + 5L * format.bytes(), target, 2, count);
+                FloatDecoder.decode(format, segment, 3 + 5L * format.bytes(), target, 2, count);
                 for (int i = 0; i < target.length; i++) {
                     assertThat(target[i]).isEqualTo(i >= 2 && i < count + 2 ? i + 3 : -1);
                 }
             }
-            assertThatThrownBy(() -> format.decode(segment, 3 + 5L * format.bytes(), new float[36], 0, 36))
+            assertThatThrownBy(
+                            () -> FloatDecoder.decode(format, segment, 3 + 5L * format.bytes(), new float[36], 0, 36))
                     .isInstanceOf(IndexOutOfBoundsException.class);
         }
     }

@@ -1,7 +1,6 @@
 package parsimony.core.backend.vector;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
@@ -11,17 +10,12 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.DenseStorage;
 
-/** How a dense matrix's floating-point numbers are stored: little-endian, without padding. */
-public enum FloatFormat {
-    /** IEEE 754 single precision. */
-    F32(4),
-    /** The upper half of single precision. */
-    BF16(2),
-    /** IEEE 754 half precision. */
-    F16(2);
-
-    static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+/** Reads stored floating-point numbers several lanes at a time; to the bit what {@link DataType} reads one by one. */
+final class FloatDecoder {
+    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
     /** As many shorts as there are lanes of float. */
@@ -29,21 +23,17 @@ public enum FloatFormat {
             VectorSpecies.of(short.class, VectorShape.forBitSize(SPECIES.vectorBitSize() / 2));
 
     private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ORDER);
-    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ORDER);
 
     private static final int SIGN_AND_MAGNITUDE = 0x8fffe000;
     private static final int INFINITY = 0x7f800000;
 
-    private final int bytes;
+    private FloatDecoder() {}
 
-    FloatFormat(int bytes) {
-        this.bytes = bytes;
-    }
-
-    /** Bytes of a number. */
-    public int bytes() {
-        return bytes;
+    /** Decodes the rows of {@code weights}. */
+    static RowDecoder rows(DenseStorage weights) {
+        int columns = weights.columns();
+        long rowBytes = (long) columns * weights.type().bytes();
+        return (row, target, offset) -> decode(weights.type(), weights.data(), row * rowBytes, target, offset, columns);
     }
 
     /**
@@ -51,61 +41,49 @@ public enum FloatFormat {
      *
      * @throws IndexOutOfBoundsException if they do not lie within the segment or the array
      */
-    public void decode(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
-        Objects.checkFromIndexSize(byteOffset, (long) count * bytes, source.byteSize());
+    static void decode(DataType type, MemorySegment source, long byteOffset, float[] target, int offset, int count) {
+        Objects.checkFromIndexSize(byteOffset, (long) count * type.bytes(), source.byteSize());
         Objects.checkFromIndexSize(offset, count, target.length);
-        switch (this) {
-            case F32 -> MemorySegment.copy(source, FLOAT, byteOffset, target, offset, count);
+        int done = switch (type) {
+            case F32 -> 0;
             case BF16 -> decodeBf16(source, byteOffset, target, offset, count);
             case F16 -> decodeF16(source, byteOffset, target, offset, count);
-        }
+        };
+        type.read(source, byteOffset + (long) done * type.bytes(), count - done, target, offset + done);
     }
 
-    private static void decodeBf16(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
+    private static int decodeBf16(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             bf16(source, byteOffset + 2L * i).intoArray(target, offset + i);
         }
-        for (; i < count; i++) {
-            target[offset + i] = BF16.scalar(source, byteOffset + 2L * i);
-        }
+        return i;
     }
 
-    private static void decodeF16(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
+    private static int decodeF16(MemorySegment source, long byteOffset, float[] target, int offset, int count) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             f16(source, byteOffset + 2L * i).intoArray(target, offset + i);
         }
-        for (; i < count; i++) {
-            target[offset + i] = F16.scalar(source, byteOffset + 2L * i);
-        }
+        return i;
     }
 
-    /** One number. */
-    float scalar(MemorySegment source, long byteOffset) {
-        return switch (this) {
-            case F32 -> source.get(FLOAT, byteOffset);
-            case BF16 -> Float.intBitsToFloat(source.get(SHORT, byteOffset) << 16);
-            case F16 -> Float.float16ToFloat(source.get(SHORT, byteOffset));
-        };
-    }
-
-    /** A vector of numbers stored as {@link #F32}. */
+    /** A vector of numbers stored as {@link DataType#F32}. */
     static FloatVector f32(MemorySegment source, long byteOffset) {
         return FloatVector.fromMemorySegment(SPECIES, source, byteOffset, ORDER);
     }
 
-    /** A vector of numbers stored as {@link #BF16}. */
+    /** A vector of numbers stored as {@link DataType#BF16}. */
     static FloatVector bf16(MemorySegment source, long byteOffset) {
         return widen(source, byteOffset).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
     }
 
     /**
-     * A vector of numbers stored as {@link #F16}. With sign, exponent and fraction moved to where single precision has
-     * them, a number is too small by a power of two, subnormal or not; a multiplication puts that right, but for infinity
-     * and NaN, whose exponents have to be filled up.
+     * A vector of numbers stored as {@link DataType#F16}. With sign, exponent and fraction moved to where single precision
+     * has them, a number is too small by a power of two, subnormal or not; a multiplication puts that right, but for
+     * infinity and NaN, whose exponents have to be filled up.
      */
-    static FloatVector f16(MemorySegment source, long byteOffset) {
+    private static FloatVector f16(MemorySegment source, long byteOffset) {
         IntVector moved =
                 widen(source, byteOffset).lanewise(VectorOperators.LSHL, 13).and(SIGN_AND_MAGNITUDE);
         FloatVector scaled = moved.reinterpretAsFloats().mul(0x1p112f);

@@ -1,0 +1,249 @@
+package parsimony.benchmarks.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.Callable;
+import parsimony.benchmarks.Build;
+import parsimony.benchmarks.Machine;
+import parsimony.benchmarks.compare.CompareJob;
+import parsimony.benchmarks.compare.Comparison;
+import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.compare.Measurement;
+import parsimony.benchmarks.report.HtmlReport;
+import parsimony.benchmarks.report.ResultFile;
+import parsimony.benchmarks.report.TerminalTable;
+import parsimony.core.backend.Backend;
+import parsimony.core.eval.Speed;
+import parsimony.core.io.LanguageModel;
+import parsimony.core.technique.TechniqueSpec;
+import parsimony.core.tensor.WeightStorage;
+import parsimony.core.text.Corpus;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "compare",
+        description = {
+            "Apply techniques to copies of a model and show what each costs and saves: size, quality on held-out text, speed, memory.",
+            "Writes a JSON record and a page for the browser beside the table."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  parsimony compare",
+            "  parsimony compare --quick",
+            "  parsimony compare --apply rtn:bits=4,group=32 --apply rtn:bits=3,group=32"
+        })
+final class Compare implements Callable<Integer> {
+    private static final int TABLE_WIDTH = 120;
+    private static final int CALIBRATION_SEQUENCES = 32;
+    private static final int CALIBRATION_TOKENS = 512;
+    private static final long TEXT_BYTES = 250_000;
+    private static final long QUICK_TEXT_BYTES = 50_000;
+    private static final Duration QUICK_TIME = Duration.ofSeconds(75);
+    private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(500), 3, 0);
+
+    @Mixin
+    private CommonOptions common;
+
+    @Mixin
+    private ModelOptions model;
+
+    @Option(
+            names = "--apply",
+            paramLabel = "SPEC",
+            converter = AppliedTechnique.Converter.class,
+            description = "A technique with its options, such as rtn:bits=4,group=32; + applies another to its result. "
+                    + "Repeat it for more rows (default: what each technique shows of itself).")
+    private List<AppliedTechnique> apply = List.of();
+
+    @Option(
+            names = "--text",
+            paramLabel = "FILE",
+            description = "Held-out text (default: a sample of commons-lang3 and commons-collections4).")
+    private List<Path> texts = List.of();
+
+    @Option(
+            names = "--text-bytes",
+            paramLabel = "N",
+            description = "How much of the default text to sample (default: " + TEXT_BYTES + ", with --quick "
+                    + QUICK_TEXT_BYTES + ").")
+    private Long textBytes;
+
+    @Option(
+            names = "--context",
+            paramLabel = "N",
+            description =
+                    "Tokens of a window of the quality measurement (default: what the model was trained on, at most 1024).")
+    private Integer context;
+
+    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 75 seconds.")
+    private boolean quick;
+
+    @Option(
+            names = "--output",
+            paramLabel = "FOLDER",
+            defaultValue = "results",
+            description = "Where compare.json and compare.html go (default: ${DEFAULT-VALUE}).")
+    private Path output;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException {
+        List<TechniqueSpec> techniques = apply.isEmpty()
+                ? CompareJob.showcase(quick)
+                : apply.stream().map(AppliedTechnique::spec).toList();
+        PrintWriter err = spec.commandLine().getErr();
+        Instant began = Instant.now();
+        Files.createDirectories(output);
+        LanguageModel opened = model.open();
+        Corpus heldOut = texts.isEmpty()
+                ? JavaText.sample(JavaText.heldOut(), sampleBytes(), common.seed())
+                : Texts.corpus(texts);
+        String textName =
+                texts.isEmpty() ? "commons-lang3 3.20.0 and commons-collections4 4.5.0 (sample)" : names(texts);
+        CompareJob.Options options = new CompareJob.Options(
+                techniques,
+                heldOut,
+                textName,
+                Texts.calibration(
+                        opened,
+                        JavaText.calibration(),
+                        CALIBRATION_SEQUENCES,
+                        Math.min(
+                                CALIBRATION_TOKENS,
+                                opened.transformer().config().contextLength())),
+                windowTokens(opened),
+                quick ? QUICK_SPEED : Speed.Options.DEFAULT,
+                quick ? QUICK_TIME : null,
+                common.seed());
+        try (Backend backend = common.createBackend()) {
+            TerminalTable table = new TerminalTable(
+                    spec.commandLine().getOut(), System.out.charset(), TABLE_WIDTH, Terminal.coloursOutput());
+            err.println(opened.name() + ", " + opened.transformer().config().parameters() + " parameters, on "
+                    + backend.name() + ": " + backend.description());
+            table.begin();
+            StatusLine status = new StatusLine(err, Terminal.showsErrors());
+            CompareJob.Result result = new CompareJob(opened, backend, options).run(new CompareJob.Listener() {
+                @Override
+                public void doing(String what) {
+                    status.show(what);
+                }
+
+                @Override
+                public void measured(Measurement row) {
+                    status.clear();
+                    table.row(row);
+                }
+
+                @Override
+                public void skipped(TechniqueSpec technique) {
+                    status.clear();
+                    err.println("left out, the time is up: " + technique);
+                }
+            });
+            Comparison comparison = new Comparison(
+                    command(),
+                    new Comparison.ModelRecord(
+                            opened.name(),
+                            sha256(opened),
+                            opened.transformer().config().parameters()),
+                    new Comparison.TextRecord(
+                            textName,
+                            heldOut.sha256(),
+                            result.protocol().bytes(),
+                            result.protocol().tokens(),
+                            result.protocol().windows()),
+                    machine(backend, began),
+                    common.seed(),
+                    result.rows());
+            table.end(comparison.text());
+            ResultFile.write(comparison, output.resolve("compare.json"));
+            HtmlReport.write(comparison, output.resolve("compare.html"));
+            err.println("written: " + output.resolve("compare.json") + ", " + output.resolve("compare.html"));
+        }
+        return 0;
+    }
+
+    private long sampleBytes() {
+        if (textBytes != null && textBytes < 1) {
+            throw new IllegalArgumentException("--text-bytes must be at least 1, not " + textBytes);
+        }
+        return textBytes != null ? textBytes : quick ? QUICK_TEXT_BYTES : TEXT_BYTES;
+    }
+
+    private int windowTokens(LanguageModel opened) {
+        int trained = opened.transformer().config().contextLength();
+        int tokens = context == null ? Math.min(1024, trained) : context;
+        if (tokens < 2 || tokens % 2 != 0) {
+            throw new IllegalArgumentException("--context must be even and at least 2, not " + tokens);
+        }
+        return tokens;
+    }
+
+    private static String names(List<Path> files) {
+        return String.join(
+                ", ", files.stream().map(file -> file.getFileName().toString()).toList());
+    }
+
+    /** What to type to get this again. */
+    private String command() {
+        return "./parsimony "
+                + String.join(
+                        " ", spec.commandLine().getParent().getParseResult().originalArgs());
+    }
+
+    private Comparison.MachineRecord machine(Backend backend, Instant began) {
+        Machine machine = Machine.here();
+        return new Comparison.MachineRecord(
+                machine.java(),
+                machine.processor(),
+                machine.cores(),
+                machine.memoryBytes(),
+                backend.threads(),
+                backend.name(),
+                machine.system(),
+                Build.commit().orElse("unknown"),
+                began.truncatedTo(ChronoUnit.SECONDS).toString());
+    }
+
+    /** Over all matrices and vectors as 32-bit floats, in the order of the checkpoint. */
+    private static String sha256(LanguageModel model) {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            for (WeightStorage matrix : model.transformer().matrices().values()) {
+                float[] row = new float[matrix.columns()];
+                for (int r = 0; r < matrix.rows(); r++) {
+                    matrix.decodeRow(r, row, 0);
+                    digest.update(bytes(row));
+                }
+            }
+            model.transformer().vectors().values().forEach(vector -> digest.update(bytes(vector.array())));
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java has SHA-256", e);
+        }
+    }
+
+    private static byte[] bytes(float[] row) {
+        ByteBuffer buffer = ByteBuffer.allocate(4 * row.length).order(ByteOrder.LITTLE_ENDIAN);
+        buffer.asFloatBuffer().put(row);
+        return buffer.array();
+    }
+}

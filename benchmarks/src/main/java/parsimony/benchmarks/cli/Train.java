@@ -1,0 +1,195 @@
+package parsimony.benchmarks.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import parsimony.benchmarks.compare.JavaText;
+import parsimony.core.backend.Backend;
+import parsimony.core.io.HuggingFaceFolder;
+import parsimony.core.io.LanguageModel;
+import parsimony.core.model.Transformer;
+import parsimony.core.tensor.DataType;
+import parsimony.core.text.BpeTrainer;
+import parsimony.core.text.Corpus;
+import parsimony.core.text.TokenFile;
+import parsimony.core.train.Recipe;
+import parsimony.core.train.Trainer;
+import parsimony.core.train.TrainingRun;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "train",
+        description = {
+            "Train an embedded model, or the tokenizer of both, from nothing on the sources of Apache-licensed Java libraries.",
+            "Stopped at any moment, the same command goes on and ends with the same weights."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  parsimony train --recipe java-tokenizer --output runs/tokenizer",
+            "  parsimony train --recipe java-6m --output runs/java-6m"
+        })
+final class Train implements Callable<Integer> {
+    private static final int CHECKPOINT_STEPS = 50;
+    private static final int STEPS_PER_LINE = 50;
+
+    @Mixin
+    private CommonOptions common;
+
+    @Option(
+            names = "--recipe",
+            required = true,
+            paramLabel = "NAME",
+            description = "java-6m, java-1m, java-tokenizer, or a JSON file like theirs.")
+    private String recipeName;
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "FOLDER",
+            description = "Where checkpoint, loss curve and the finished model go.")
+    private Path output;
+
+    @Option(
+            names = "--corpus",
+            paramLabel = "FOLDER",
+            description = "Source jars to train on (default: those that the launcher fetches).")
+    private Path corpusFolder;
+
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "FILE",
+            description = "A tokenizer.json (default: that of the embedded models).")
+    private Path tokenizer;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException {
+        Recipe recipe = Recipe.of(recipeName);
+        Files.createDirectories(output);
+        if (recipe.model() == null) {
+            trainTokenizer(recipe);
+        } else {
+            trainModel(recipe);
+        }
+        return 0;
+    }
+
+    private void trainTokenizer(Recipe recipe) throws IOException {
+        BpeTrainer trainer = new BpeTrainer();
+        for (Corpus.Document document : corpus(recipe).documents()) {
+            trainer.add(document.text());
+        }
+        trainer.train(recipe.vocabularySize()).write(output);
+        say("written: " + output.resolve("tokenizer.json"));
+    }
+
+    private void trainModel(Recipe recipe) throws IOException {
+        Path tokens = output.resolve("corpus.tokens");
+        if (!Files.exists(tokens)) {
+            Corpus corpus = corpus(recipe);
+            say("encoding " + corpus);
+            TokenFile.build(
+                    corpus,
+                    tokenizer == null ? LanguageModel.embeddedTokenizer() : LanguageModel.openTokenizer(tokenizer),
+                    tokens,
+                    recipe.seed());
+        }
+        Transformer model = Transformer.random(recipe.model(), recipe.seed());
+        try (TokenFile data = TokenFile.open(tokens);
+                Backend backend = common.createBackend()) {
+            if (data.vocabularySize() > recipe.model().vocabularySize()) {
+                throw new IOException(tokens + " holds " + data.vocabularySize()
+                        + " different tokens, more than the recipe's vocabulary; remove it to encode the corpus anew");
+            }
+            TrainingRun run = new TrainingRun(
+                    new Trainer(model, data::read, backend, recipe.training()), output, CHECKPOINT_STEPS);
+            int done = run.reports().size();
+            say((done == 0 ? "training " : "going on after step " + done + " with ")
+                    + recipe.model().parameters() + " parameters on " + data.tokens() + " tokens");
+            Progress progress = new Progress(recipe, done);
+            run.run(progress::report);
+            progress.end();
+        }
+        Path finished = output.resolve("model");
+        Files.createDirectories(finished);
+        HuggingFaceFolder.save(model, finished, DataType.BF16);
+        say("written: " + finished);
+    }
+
+    private Corpus corpus(Recipe recipe) throws IOException {
+        Path folder = corpusFolder != null
+                ? corpusFolder
+                : Path.of(System.getProperty("parsimony.home", "."), "benchmarks", "target", "corpus");
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(
+                    "there are no source jars in " + folder
+                            + "; fetch them with ./mvnw -q -pl benchmarks -Pcorpus dependency:copy@corpus, or name a folder with --corpus");
+        }
+        List<Path> jars;
+        try (Stream<Path> files = Files.list(folder)) {
+            jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
+        }
+        Corpus.Separation separation = Corpus.read(jars).dropOverlapping(JavaText.heldOut(), recipe.overlapThreshold());
+        say("corpus: " + separation.kept() + "; " + separation.dropped().size()
+                + " files left out because they share text with the held-out libraries");
+        return separation.kept();
+    }
+
+    private void say(String sentence) {
+        spec.commandLine().getErr().println(sentence);
+        spec.commandLine().getErr().flush();
+    }
+
+    /** Loss, speed and time left: one line that is written over on a terminal, a line now and then in a file. */
+    private final class Progress {
+        private final Recipe recipe;
+        private final PrintWriter err = spec.commandLine().getErr();
+        private final StatusLine status = new StatusLine(err, Terminal.showsErrors());
+        private final int firstStep;
+        private final long started = System.nanoTime();
+        private double loss = Double.NaN;
+
+        Progress(Recipe recipe, int firstStep) {
+            this.recipe = recipe;
+            this.firstStep = firstStep;
+        }
+
+        void report(Trainer.Report report) {
+            loss = Double.isNaN(loss) ? report.loss() : 0.95 * loss + 0.05 * report.loss();
+            double secondsPerStep = (System.nanoTime() - started) / 1e9 / (report.step() - firstStep);
+            long left = Math.round((recipe.training().steps() - report.step()) * secondsPerStep);
+            String line = String.format(
+                    Locale.ROOT,
+                    "step %d of %d, loss %.3f, gradient %.2f, rate %.1e, %.0f tokens/s, %d:%02d:%02d left",
+                    report.step(),
+                    recipe.training().steps(),
+                    loss,
+                    report.gradientNorm(),
+                    report.learningRate(),
+                    recipe.training().tokensPerStep() / secondsPerStep,
+                    left / 3600,
+                    left / 60 % 60,
+                    left % 60);
+            status.show(line);
+            if (!Terminal.showsErrors() && report.step() % STEPS_PER_LINE == 0) {
+                say(line);
+            }
+        }
+
+        void end() {
+            status.clear();
+        }
+    }
+}

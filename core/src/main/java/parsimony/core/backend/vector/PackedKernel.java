@@ -1,0 +1,236 @@
+package parsimony.core.backend.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Multiplies by one block of a {@link PackedMatrix}: {@link #ROWS} rows side by side, so that each lane is an output and no
+ * sum over lanes is needed.
+ *
+ * <p>A code becomes a float without a conversion: masked where it stands in its word, and with a power of two's exponent set
+ * above it, it reads as that power plus the code, exactly. A subtraction takes off the power and, with it, the middle of the
+ * codes' range: numbers around zero lose least to rounding. Codes must stand in the lower half of the word for that, so the
+ * word is shifted after every other code.
+ *
+ * <p>Every output is the same chain of operations, whatever is multiplied beside it: even and odd columns of a group are
+ * added up apart, then both sums together times the scale are added to what the groups before gave.
+ */
+final class PackedKernel {
+    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+    private static final int LANES = SPECIES.length();
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final long VECTOR_BYTES = 4L * LANES;
+
+    /** Rows of a block. */
+    static final int ROWS = MicroKernel.WIDTH;
+    /** Columns that are multiplied between two reads of a word. */
+    private static final int COLUMNS = 4;
+    /** Vectors that {@link #multiplyFour} multiplies with. */
+    static final int VECTORS = 4;
+
+    private final int bits;
+    private final int groups;
+    private final int wordsPerGroup;
+    private final int evenMask;
+    private final int evenPower;
+    private final float evenMiddle;
+    private final int oddMask;
+    private final int oddPower;
+    private final float oddMiddle;
+
+    /**
+     * @param bits of a packed code: 2, 4 or 8
+     * @param middle what is taken off every code
+     */
+    PackedKernel(int bits, int middle, int groups, int wordsPerGroup) {
+        this.bits = bits;
+        this.groups = groups;
+        this.wordsPerGroup = wordsPerGroup;
+        evenMask = (1 << bits) - 1;
+        oddMask = evenMask << bits;
+        evenPower = Float.floatToRawIntBits(0x1p23f);
+        oddPower = Float.floatToRawIntBits((float) (1 << (23 - bits)));
+        evenMiddle = Float.intBitsToFloat(evenPower) + middle;
+        oddMiddle = Float.intBitsToFloat(oddPower) + middle;
+    }
+
+    /** Bytes from one group's scales to the next one's, between which its words lie. */
+    long groupBytes() {
+        return 2 * VECTOR_BYTES * (1 + wordsPerGroup);
+    }
+
+    /** Columns of a group, with those that only fill its last word. */
+    int groupColumns() {
+        return wordsPerGroup * (32 / bits);
+    }
+
+    /**
+     * Σ scale · (code − middle) · x for the {@link #ROWS} rows of a block.
+     *
+     * @param block where the scales of the block's first group begin
+     * @param x groups · groupColumns numbers from {@code xOffset} on
+     */
+    void multiply(MemorySegment data, long block, float[] x, int xOffset, float[] y, int yOffset) {
+        FloatVector total0 = FloatVector.zero(SPECIES);
+        FloatVector total1 = total0;
+        int roundsPerWord = 32 / bits / COLUMNS;
+        long at = block;
+        int column = xOffset;
+        for (int group = 0; group < groups; group++) {
+            FloatVector even0 = FloatVector.zero(SPECIES);
+            FloatVector even1 = even0;
+            FloatVector odd0 = even0;
+            FloatVector odd1 = even0;
+            for (int round = 0; round < wordsPerGroup * roundsPerWord; round++, column += COLUMNS) {
+                long words = at + 2 * VECTOR_BYTES * (1 + round / roundsPerWord);
+                int shift = round % roundsPerWord * (COLUMNS * bits);
+                IntVector word0 = words(data, words).lanewise(VectorOperators.LSHR, shift);
+                IntVector word1 = words(data, words + VECTOR_BYTES).lanewise(VectorOperators.LSHR, shift);
+                FloatVector input = FloatVector.broadcast(SPECIES, x[column]);
+                even0 = even(word0).fma(input, even0);
+                even1 = even(word1).fma(input, even1);
+                input = FloatVector.broadcast(SPECIES, x[column + 1]);
+                odd0 = odd(word0).fma(input, odd0);
+                odd1 = odd(word1).fma(input, odd1);
+                word0 = word0.lanewise(VectorOperators.LSHR, 2 * bits);
+                word1 = word1.lanewise(VectorOperators.LSHR, 2 * bits);
+                input = FloatVector.broadcast(SPECIES, x[column + 2]);
+                even0 = even(word0).fma(input, even0);
+                even1 = even(word1).fma(input, even1);
+                input = FloatVector.broadcast(SPECIES, x[column + 3]);
+                odd0 = odd(word0).fma(input, odd0);
+                odd1 = odd(word1).fma(input, odd1);
+            }
+            total0 = even0.add(odd0).fma(scales(data, at), total0);
+            total1 = even1.add(odd1).fma(scales(data, at + VECTOR_BYTES), total1);
+            at += groupBytes();
+        }
+        total0.intoArray(y, yOffset);
+        total1.intoArray(y, yOffset + LANES);
+    }
+
+    /** The same for four vectors at once, {@code xStride} apart, whose outputs are {@code yStride} apart. */
+    void multiplyFour(
+            MemorySegment data, long block, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+        for (int half = 0; half < 2; half++) {
+            multiplyHalf(data, block + half * VECTOR_BYTES, x, xOffset, xStride, y, yOffset + half * LANES, yStride);
+        }
+    }
+
+    private void multiplyHalf(
+            MemorySegment data, long block, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+        FloatVector total0 = FloatVector.zero(SPECIES);
+        FloatVector total1 = total0;
+        FloatVector total2 = total0;
+        FloatVector total3 = total0;
+        int roundsPerWord = 32 / bits / COLUMNS;
+        long at = block;
+        int column = xOffset;
+        for (int group = 0; group < groups; group++) {
+            FloatVector even0 = FloatVector.zero(SPECIES);
+            FloatVector even1 = even0;
+            FloatVector even2 = even0;
+            FloatVector even3 = even0;
+            FloatVector odd0 = even0;
+            FloatVector odd1 = even0;
+            FloatVector odd2 = even0;
+            FloatVector odd3 = even0;
+            for (int round = 0; round < wordsPerGroup * roundsPerWord; round++, column += COLUMNS) {
+                long words = at + 2 * VECTOR_BYTES * (1 + round / roundsPerWord);
+                int shift = round % roundsPerWord * (COLUMNS * bits);
+                IntVector word = words(data, words).lanewise(VectorOperators.LSHR, shift);
+                for (int pair = column; pair < column + COLUMNS; pair += 2) {
+                    FloatVector weight = even(word);
+                    even0 = weight.fma(FloatVector.broadcast(SPECIES, x[pair]), even0);
+                    even1 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + xStride]), even1);
+                    even2 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 2 * xStride]), even2);
+                    even3 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 3 * xStride]), even3);
+                    weight = odd(word);
+                    odd0 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1]), odd0);
+                    odd1 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1 + xStride]), odd1);
+                    odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1 + 2 * xStride]), odd2);
+                    odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1 + 3 * xStride]), odd3);
+                    word = word.lanewise(VectorOperators.LSHR, 2 * bits);
+                }
+            }
+            FloatVector scale = scales(data, at);
+            total0 = even0.add(odd0).fma(scale, total0);
+            total1 = even1.add(odd1).fma(scale, total1);
+            total2 = even2.add(odd2).fma(scale, total2);
+            total3 = even3.add(odd3).fma(scale, total3);
+            at += groupBytes();
+        }
+        total0.intoArray(y, yOffset);
+        total1.intoArray(y, yOffset + yStride);
+        total2.intoArray(y, yOffset + 2 * yStride);
+        total3.intoArray(y, yOffset + 3 * yStride);
+    }
+
+    /**
+     * Adds Σ offset · sum to the outputs of a block.
+     *
+     * @param offsets where the offsets of the block's first group begin
+     * @param sums of the input in each group
+     */
+    void addOffsets(MemorySegment data, long offsets, float[] sums, int sumsOffset, float[] y, int yOffset) {
+        FloatVector total0 = FloatVector.fromArray(SPECIES, y, yOffset);
+        FloatVector total1 = FloatVector.fromArray(SPECIES, y, yOffset + LANES);
+        for (int group = 0; group < groups; group++) {
+            FloatVector sum = FloatVector.broadcast(SPECIES, sums[sumsOffset + group]);
+            long at = offsets + 2 * VECTOR_BYTES * group;
+            total0 = scales(data, at).fma(sum, total0);
+            total1 = scales(data, at + VECTOR_BYTES).fma(sum, total1);
+        }
+        total0.intoArray(y, yOffset);
+        total1.intoArray(y, yOffset + LANES);
+    }
+
+    /**
+     * Decodes one group of a block to a panel `[groupColumns, ROWS]`, as {@link MicroKernel} reads it.
+     *
+     * @param group where the scales of the group begin
+     * @param offsets where its offsets begin, or −1 if there are none
+     * @param columns how many columns to decode
+     */
+    void decode(MemorySegment data, long group, long offsets, int columns, float[] panel, int panelOffset) {
+        FloatVector scale0 = scales(data, group);
+        FloatVector scale1 = scales(data, group + VECTOR_BYTES);
+        FloatVector offset0 = offsets < 0 ? FloatVector.zero(SPECIES) : scales(data, offsets);
+        FloatVector offset1 = offsets < 0 ? FloatVector.zero(SPECIES) : scales(data, offsets + VECTOR_BYTES);
+        int codesPerWord = 32 / bits;
+        for (int column = 0; column < columns; column++) {
+            long word = group + 2 * VECTOR_BYTES * (1 + column / codesPerWord);
+            int shift = column % codesPerWord * bits;
+            int at = panelOffset + column * ROWS;
+            even(words(data, word).lanewise(VectorOperators.LSHR, shift))
+                    .fma(scale0, offset0)
+                    .intoArray(panel, at);
+            even(words(data, word + VECTOR_BYTES).lanewise(VectorOperators.LSHR, shift))
+                    .fma(scale1, offset1)
+                    .intoArray(panel, at + LANES);
+        }
+    }
+
+    /** The codes at the lowest place of each word, less the middle. */
+    private FloatVector even(IntVector word) {
+        return word.and(evenMask).or(evenPower).reinterpretAsFloats().sub(evenMiddle);
+    }
+
+    /** The codes at the place above that. */
+    private FloatVector odd(IntVector word) {
+        return word.and(oddMask).or(oddPower).reinterpretAsFloats().sub(oddMiddle);
+    }
+
+    private static IntVector words(MemorySegment data, long at) {
+        return IntVector.fromMemorySegment(INTS, data, at, ORDER);
+    }
+
+    private static FloatVector scales(MemorySegment data, long at) {
+        return FloatVector.fromMemorySegment(SPECIES, data, at, ORDER);
+    }
+}

@@ -1,0 +1,22 @@
+package parsimony.core.model;
+
+/**
+ * The parts of a block's attention that a technique may exchange; its matrices are {@link Linear}s of the block.
+ *
+ * @param kernel computes softmax(Q · Kᵀ) · V
+ * @param positions turns queries and keys by their places in the text
+ * @param cache remembers keys and values between forward passes
+ */
+public record AttentionDesign(AttentionKernel kernel, PositionEncoding positions, KvCache.Factory cache) {
+    public AttentionDesign withKernel(AttentionKernel other) {
+        return new AttentionDesign(other, positions, cache);
+    }
+
+    public AttentionDesign withPositions(PositionEncoding other) {
+        return new AttentionDesign(kernel, other, cache);
+    }
+
+    public AttentionDesign withCache(KvCache.Factory other) {
+        return new AttentionDesign(kernel, positions, other);
+    }
+}
