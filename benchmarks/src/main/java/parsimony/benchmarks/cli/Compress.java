@@ -115,21 +115,18 @@ final class Compress implements Callable<Integer> {
         return 0;
     }
 
-    /** Looks before a long computation, not after it. */
-    private void requireWritable(boolean gguf) {
-        Path folder = output.toAbsolutePath().normalize().getParent();
-        if (folder == null || !Files.isDirectory(folder)) {
-            throw new ParameterException(spec.commandLine(), "the folder of --output " + output + " does not exist");
+    private void requireWritable(boolean gguf) throws IOException {
+        if (gguf) {
+            OutputFile.require(spec, "--output", output);
+            return;
         }
-        if (gguf && Files.isDirectory(output)) {
-            throw new ParameterException(
-                    spec.commandLine(), "--output " + output + " is a folder, where a GGUF file is to be written");
-        }
-        if (!gguf && Files.isRegularFile(output)) {
+        OutputFile.requireFolder(spec, "--output", output);
+        if (Files.isRegularFile(output)) {
             throw new ParameterException(
                     spec.commandLine(),
                     "--output " + output + " is a file, where a folder is to be written; --format gguf writes a file");
         }
+        LanguageModel.requireReplaceable(output);
     }
 
     private Transformer compress(LanguageModel opened) throws IOException {

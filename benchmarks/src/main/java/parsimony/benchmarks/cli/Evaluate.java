@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  parsimony evaluate --text-bytes 250000",
-            "  parsimony evaluate --model compressed --reference java-6m --text-bytes 250000 --json -"
+            "  parsimony evaluate --model compressed --reference original --json -"
         })
 final class Evaluate implements Callable<Integer> {
     private static final int DEFAULT_CONTEXT = 1024;
@@ -107,6 +107,7 @@ final class Evaluate implements Callable<Integer> {
         if (context != null && (context < 2 || context % 2 != 0)) {
             throw usage("--context must be an even number of at least 2, not " + context);
         }
+        JsonTarget target = JsonTarget.of(spec, json);
         LanguageModel opened = model.open();
         LanguageModel dense = reference == null ? null : model.open(reference);
         int window = window(opened, dense);
@@ -121,7 +122,7 @@ final class Evaluate implements Callable<Integer> {
                             text,
                             (scored, tokens, bits) ->
                                     progress.update(scored, String.format(Locale.ROOT, "%.3f bits/token", bits)));
-            print(result(opened, dense, evaluation, backend, (System.nanoTime() - started) / 1e9));
+            print(result(opened, dense, evaluation, backend, (System.nanoTime() - started) / 1e9), target);
         }
         return 0;
     }
@@ -190,9 +191,8 @@ final class Evaluate implements Callable<Integer> {
                 seconds);
     }
 
-    private void print(Result result) throws IOException {
+    private void print(Result result, JsonTarget target) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        JsonTarget target = JsonTarget.of(json);
         if (target == null || !target.isStandardOutput()) {
             out.printf(Locale.ROOT, "%-22s %.5f%n", "bits per byte", result.bitsPerByte);
             out.printf(Locale.ROOT, "%-22s %.5f%n", "perplexity a token", result.perplexity);

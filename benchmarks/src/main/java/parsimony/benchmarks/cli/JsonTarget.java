@@ -5,6 +5,8 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import parsimony.core.io.AtomicFile;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -17,9 +19,17 @@ record JsonTarget(Path file) {
     private static final JsonMapper MAPPER =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
-    /** Of an option {@code --json FILE|-}; null if it was not given. */
-    static JsonTarget of(String option) {
-        return option == null ? null : new JsonTarget(option.equals("-") ? null : Path.of(option));
+    /**
+     * Of an option {@code --json FILE|-}; null if it was not given.
+     *
+     * @throws ParameterException if such a file cannot be written
+     */
+    static JsonTarget of(CommandSpec spec, String option) {
+        if (option == null || option.equals("-")) {
+            return option == null ? null : new JsonTarget(null);
+        }
+        OutputFile.require(spec, "--json", Path.of(option));
+        return new JsonTarget(Path.of(option));
     }
 
     boolean isStandardOutput() {

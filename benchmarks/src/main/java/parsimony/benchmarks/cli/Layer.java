@@ -103,6 +103,10 @@ final class Layer implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        JsonTarget target = JsonTarget.of(spec, json);
+        if (output != null) {
+            OutputFile.require(spec, "--output", output);
+        }
         SafeTensors tensors = SafeTensors.open(file);
         Tensor weight = matrix(tensors, "weight");
         Tensor inputs = matrix(tensors, "inputs");
@@ -127,7 +131,7 @@ final class Layer implements Callable<Integer> {
         if (output != null) {
             SafeTensors.write(output, DataType.F32, weights, Map.of(), Map.of("format", "pt"));
         }
-        print(results);
+        print(results, target);
         return 0;
     }
 
@@ -200,9 +204,8 @@ final class Layer implements Callable<Integer> {
         return "[" + matrix.rows() + ", " + matrix.columns() + "]";
     }
 
-    private void print(List<Result> results) throws IOException {
+    private void print(List<Result> results, JsonTarget target) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        JsonTarget target = JsonTarget.of(json);
         if (target == null || !target.isStandardOutput()) {
             int width = results.stream()
                     .mapToInt(result -> result.technique.length())

@@ -3,6 +3,7 @@ package parsimony.benchmarks.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import parsimony.core.io.GgufMetadata;
@@ -19,8 +20,9 @@ final class ModelOptions {
     @Option(
             names = "--model",
             paramLabel = "MODEL",
-            description = "A Hugging Face folder, a GGUF file, a llama2.c file, or the name of an embedded model "
-                    + "(default: the larger embedded model).")
+            completionCandidates = EmbeddedNames.class,
+            description = "A Hugging Face folder, a GGUF file, a llama2.c file, or an embedded model: "
+                    + "${COMPLETION-CANDIDATES} (default: the first of these).")
     private String model;
 
     @Option(
@@ -68,5 +70,11 @@ final class ModelOptions {
                 .filter(candidate -> candidate.modelName().equals(name))
                 .toList();
         return named.isEmpty() || Files.exists(Path.of(name)) ? null : named.getFirst();
+    }
+
+    private static final class EmbeddedNames extends ArrayList<String> {
+        EmbeddedNames() {
+            super(Arrays.stream(Embedded.values()).map(Embedded::modelName).toList());
+        }
     }
 }

@@ -58,11 +58,9 @@ final class Synthesize implements Callable<Integer> {
         }
         if (!type.canWrite()) {
             throw new ParameterException(
-                    spec.commandLine(), "--type " + type + " can be read, not written; types: " + new Types());
+                    spec.commandLine(), "--type " + type + " can be read, not written; types: " + String.join(", ", new Types()));
         }
-        if (Files.isDirectory(output)) {
-            throw new ParameterException(spec.commandLine(), "--output " + output + " is a folder");
-        }
+        OutputFile.require(spec, "--output", output);
         try (ProgressLine progress = new ProgressLine("writing", 1)) {
             ModelSynthesizer.write(chosen, type, common.seed(), output, progress::update);
         }

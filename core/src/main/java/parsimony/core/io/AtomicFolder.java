@@ -30,9 +30,12 @@ final class AtomicFolder {
      * @throws ModelFormatException if something else is in its place
      */
     static void write(Path target, Body body) throws IOException {
-        Path absolute = target.toAbsolutePath().normalize();
-        Path parent = absolute.getParent();
         requireReplaceable(target);
+        // Behind a symbolic link, so that it is not the link that is replaced.
+        Path absolute = Files.exists(target)
+                ? target.toRealPath()
+                : target.toAbsolutePath().normalize();
+        Path parent = absolute.getParent();
         if (parent == null || !Files.isDirectory(parent)) {
             throw new ModelFormatException(target, -1, "the folder it is to be written to does not exist");
         }

@@ -119,6 +119,15 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
     }
 
     /**
+     * Checks before long work that {@link #saveHuggingFace} may write there.
+     *
+     * @throws ModelFormatException if there is a file, or a folder with more than a model in it
+     */
+    public static void requireReplaceable(Path folder) throws IOException {
+        AtomicFolder.requireReplaceable(folder);
+    }
+
+    /**
      * Writes the model with its tokenizer as a GGUF file, in the form in which it is kept.
      *
      * @param type as for {@link #saveHuggingFace}

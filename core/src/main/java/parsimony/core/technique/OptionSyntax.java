@@ -122,16 +122,18 @@ public final class OptionSyntax {
                 while (last < MOST_TRIED && accepts(options, component, last + 1)) {
                     last++;
                 }
-                ranges.add(
-                        last == MOST_TRIED
-                                ? first + " or more"
-                                : first == last ? String.valueOf(first) : first + " to " + last);
+                ranges.add(range(first, last));
                 first = last;
             }
         }
-        return ranges.isEmpty() || ranges.getFirst().equals(LEAST_TRIED + " or more")
-                ? "a whole number"
-                : String.join(", ", ranges);
+        return ranges.isEmpty() ? "a whole number" : String.join(", ", ranges);
+    }
+
+    private static String range(int first, int last) {
+        if (first == LEAST_TRIED) {
+            return last == MOST_TRIED ? "a whole number" : last + " or less";
+        }
+        return last == MOST_TRIED ? first + " or more" : first == last ? String.valueOf(first) : first + " to " + last;
     }
 
     private static boolean accepts(Record options, RecordComponent component, Object value) {

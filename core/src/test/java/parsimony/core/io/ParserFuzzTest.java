@@ -6,10 +6,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
+import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.Grid;
+import parsimony.core.tensor.GridStorage;
 
 /**
  * Whatever bytes a file holds, a parser gives a model or a {@link ModelFormatException}, and nothing else. The normal
@@ -75,13 +78,43 @@ class ParserFuzzTest {
         inFolderOfShards("model.safetensors.index.json", bytes);
     }
 
+    /** The description of packed matrices is fuzzed beside such matrices. */
+    @FuzzTest(maxDuration = "60s")
+    void packedMatrices(byte[] bytes) throws IOException {
+        Path folder = shards.resolve("packed");
+        if (!Files.exists(folder)) {
+            Transformer model = tinyModel();
+            model.linears().forEach(linear -> linear.setWeight(zeros(linear)));
+            HuggingFaceFolder.saveAsKept(model, folder, folder, null);
+        }
+        inFolder(folder, "config.json", bytes);
+    }
+
+    private static GridStorage zeros(Linear linear) {
+        GridStorage.Builder grid =
+                new GridStorage.Builder(linear.outputs(), linear.inputs(), 3, 2, false, DataType.F16);
+        for (int row = 0; row < linear.outputs(); row++) {
+            for (int group = 0; group < grid.groups(); group++) {
+                grid.setGrid(row, group, new Grid(3, 0.5f, 0));
+            }
+        }
+        return grid.build();
+    }
+
     private static void inFolderOfShards(String name, byte[] bytes) throws IOException {
         Path folder = shards.resolve(name);
         if (!Files.exists(folder)) {
-            RopeConfig rope = new RopeConfig(10_000, false, null);
-            TransformerConfig config = new TransformerConfig(4, 4, 4, 1, 2, 1, 2, 8, 1e-5f, rope, true, false, 1, 2);
-            HuggingFaceFolder.save(TinyModels.random(config, 1), folder, DataType.F32, 100);
+            HuggingFaceFolder.save(tinyModel(), folder, DataType.F32, 100);
         }
+        inFolder(folder, name, bytes);
+    }
+
+    private static Transformer tinyModel() {
+        RopeConfig rope = new RopeConfig(10_000, false, null);
+        return TinyModels.random(new TransformerConfig(4, 4, 4, 1, 2, 1, 2, 8, 1e-5f, rope, true, false, 1, 2), 1);
+    }
+
+    private static void inFolder(Path folder, String name, byte[] bytes) throws IOException {
         try {
             Files.write(folder.resolve(name), bytes);
             run(HuggingFaceFolder.load(folder));

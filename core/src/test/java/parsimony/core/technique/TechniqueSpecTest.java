@@ -108,6 +108,35 @@ class TechniqueSpecTest {
                 .isEqualTo(new Options(7, 0.5, 9, true, Level.FINE_GRAINED, "text", 1, new Pattern(1, 2)));
     }
 
+    @Test
+    void tellsWhatOptionsMayBe() {
+        record Ranges(int group, Integer bits, long count) {
+            Ranges {
+                if (group != -1 && group < 1) {
+                    throw new IllegalArgumentException("group");
+                }
+                if (bits != null && (bits < 2 || bits > 8)) {
+                    throw new IllegalArgumentException("bits");
+                }
+            }
+        }
+        assertThat(OptionSyntax.list(new Ranges(-1, 4, 7)))
+                .containsExactly(
+                        new OptionSyntax.Option("group", "-1", "-1, 1 or more"),
+                        new OptionSyntax.Option("bits", "4", "2 to 8, or none"),
+                        new OptionSyntax.Option("count", "7", "a whole number"));
+        assertThat(OptionSyntax.list(new Probe("probe").defaults()).stream().map(OptionSyntax.Option::allowed))
+                .containsExactly(
+                        "8 or less",
+                        "a number",
+                        "a number",
+                        "true, false",
+                        "coarse, fine-grained, or none",
+                        "text, or none",
+                        "a whole number, or none",
+                        "text, or none");
+    }
+
     private static TechniqueSpec parse(String text) {
         return TechniqueSpec.parse(text, KNOWN);
     }

@@ -1,0 +1,147 @@
+package parsimony.benchmarks.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import parsimony.core.io.LanguageModel;
+
+class CompressTest {
+    private static final String PROMPT = "public static int indexOf(";
+
+    @TempDir
+    private Path folder;
+
+    private Path model;
+
+    @BeforeEach
+    void make() throws IOException {
+        model = Cli.model(folder.resolve("model"));
+    }
+
+    private static String text(Path model) {
+        return Cli.run("generate", "--model", model, "--prompt", PROMPT, "--max-tokens", 10)
+                .succeeds()
+                .out();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "rtn:bits=3,group=24 | int3 g24",
+                "rtn:bits=8,symmetric=true | int8",
+                "dense:type=f16 | f16",
+                "rtn:bits=4,group=32+dense:type=f32 | f32",
+            })
+    void a_folder_holds_what_was_made(String technique, String format) throws IOException {
+        Path output = folder.resolve("out");
+
+        String report = Cli.run("compress", "--model", model, "--apply", technique, "--output", output)
+                .succeeds()
+                .out();
+
+        LanguageModel written = LanguageModel.open(output, null);
+        assertThat(written.transformer().linears()).allMatch(linear -> linear.weight()
+                .format()
+                .equals(format));
+        assertThat(written.transformer().embedding().format()).isEqualTo("bf16");
+        assertThat(report).startsWith(output + ": ").contains("bits a compressed weight");
+        assertThat(text(output)).startsWith(PROMPT);
+        assertThat(remains()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "rtn:bits=8,group=32,symmetric=true | q8_0",
+                "rtn:bits=4,group=32,symmetric=true | q4_0",
+                "rtn:bits=4,group=32 | q4_1",
+                "dense:type=bf16 | bf16",
+            })
+    void a_gguf_file_says_what_a_folder_says(String technique, String format) throws IOException {
+        Path gguf = folder.resolve("out.gguf");
+        Path other = folder.resolve("out");
+
+        Cli.run("compress", "--model", model, "--apply", technique, "--output", gguf).succeeds();
+        Cli.run("compress", "--model", model, "--apply", technique, "--output", other)
+                .succeeds();
+
+        LanguageModel written = LanguageModel.open(gguf, null);
+        assertThat(written.transformer().linears()).allMatch(linear -> linear.weight()
+                .format()
+                .equals(format));
+        assertThat(text(gguf)).isEqualTo(text(other));
+        // From one format to the other and back.
+        Path again = folder.resolve("again.gguf");
+        Cli.run("compress", "--model", gguf, "--output", again).succeeds();
+        assertThat(text(again)).isEqualTo(text(gguf));
+        assertThat(remains()).isEmpty();
+    }
+
+    @Test
+    void numbers_without_a_packed_form_need_a_type() throws IOException {
+        Path output = folder.resolve("out.bin");
+        Object[] call = {"compress", "--model", model, "--apply", "rtn:bits=3", "--format", "gguf", "--output", output};
+
+        Cli.run(call).fails("out.bin: this format has no packed form for", "(int3)", "--type f16");
+        assertThat(output).doesNotExist();
+
+        Object[] typed = Stream.concat(Stream.of(call), Stream.of("--type", "f16")).toArray();
+        Cli.run(typed).succeeds();
+        LanguageModel written = LanguageModel.open(output, null);
+        assertThat(written.transformer().linears().getFirst().weight().format()).isEqualTo("f16");
+        assertThat(written.transformer().embedding().format()).isEqualTo("f16");
+    }
+
+    @Test
+    void replaces_an_earlier_model_and_nothing_else() throws IOException {
+        Path output = folder.resolve("out");
+        Cli.run("compress", "--model", model, "--output", output).succeeds();
+        String before = text(output);
+        Cli.run("compress", "--model", output, "--apply", "rtn:bits=2,group=16", "--output", output)
+                .succeeds();
+        assertThat(text(output)).isNotEqualTo(before);
+
+        Files.writeString(output.resolve("notes.md"), "mine");
+        Cli.run("compress", "--model", model, "--output", output).fails("notes.md", "name another folder");
+        assertThat(output.resolve("notes.md")).hasContent("mine");
+        assertThat(remains()).isEmpty();
+    }
+
+    @Test
+    void refuses_impossible_calls() throws IOException {
+        Path output = folder.resolve("out");
+        Cli.run("compress", "--model", model).isWronglyCalled("--output");
+        Cli.run("compress", "--model", model, "--apply", "rtx", "--output", output)
+                .isWronglyCalled("--apply", "there is no technique 'rtx' (did you mean 'rtn'?)");
+        Cli.run("compress", "--model", model, "--apply", "rtn:bits=9", "--output", output)
+                .isWronglyCalled("rtn: bits must be from 2 to 8, not 9");
+        Cli.run("compress", "--model", model, "--apply", "rtn", "--apply", "dense", "--output", output)
+                .isWronglyCalled("--apply");
+        Cli.run("compress", "--model", model, "--type", "q4_0", "--output", output)
+                .isWronglyCalled("--type", "q4_0");
+        Cli.run("compress", "--model", model, "--output", folder.resolve("none/out"))
+                .isWronglyCalled("does not exist");
+        Cli.run("compress", "--model", model, "--format", "gguf", "--output", folder)
+                .isWronglyCalled("is a folder");
+        Path file = Files.writeString(folder.resolve("file"), "");
+        Cli.run("compress", "--model", model, "--output", file).isWronglyCalled("is a file", "--format gguf");
+        assertThat(output).doesNotExist();
+    }
+
+    /** What unfinished work left behind. */
+    private Stream<Path> remains() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> file.getFileName().toString().startsWith(".")).toList().stream();
+        }
+    }
+}
