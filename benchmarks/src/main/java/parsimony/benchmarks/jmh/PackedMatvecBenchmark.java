@@ -1,0 +1,172 @@
+package parsimony.benchmarks.jmh;
+
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import parsimony.core.backend.PreparedMatrix;
+import parsimony.core.backend.vector.VectorBackend;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.DenseStorage;
+import parsimony.core.tensor.Grid;
+import parsimony.core.tensor.GridStorage;
+import parsimony.core.tensor.Tensor;
+
+/**
+ * Multiplication by weights of few bits against the same weights as 32-bit floats, and against a copy of as much memory.
+ * The counter {@code gigaweights} is 10⁹ weights/s, whatever the batch: what a token costs. The counter {@code gigabytes} is GB/s of
+ * what was read; of the copy, of what was read and written.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {"--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
+public class PackedMatvecBenchmark {
+    /** Outputs and inputs of the layer. */
+    @Param({"16384x4096", "4096x256", "768x256", "256x768"})
+    public String shape;
+
+    /** Bits of a weight. */
+    @Param({"2", "3", "4", "8"})
+    public int bits;
+
+    /** Weights that share a scale; −1 for whole rows. */
+    @Param({"32", "128", "-1"})
+    public int group;
+
+    /** Whether there are no zero points. */
+    @Param("true")
+    public boolean symmetric;
+
+    /** Vectors that are multiplied at once. */
+    @Param({"1", "4", "8", "128"})
+    public int batch;
+
+    /** How many threads multiply. */
+    @Param("2")
+    public int threads;
+
+    private VectorBackend backend;
+    private GridStorage weights;
+    private PreparedMatrix packedMatrix;
+    private PreparedMatrix denseMatrix;
+    private float[] source;
+    private float[] target;
+    private Tensor x;
+    private Tensor y;
+
+    /** Counts work, which JMH divides by the time. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class Work {
+        /** 10⁹ weights. */
+        public double gigaweights;
+        /** 10⁹ bytes. */
+        public double gigabytes;
+
+        /** Starts an iteration. */
+        @Setup(Level.Iteration)
+        public void reset() {
+            gigaweights = 0;
+            gigabytes = 0;
+        }
+    }
+
+    /** Fills weights and inputs with random numbers. */
+    @Setup
+    public void prepare() {
+        String[] sizes = shape.split("x", -1);
+        int out = Integer.parseInt(sizes[0]);
+        int in = Integer.parseInt(sizes[1]);
+        Random random = new Random(1);
+        GridStorage.Builder builder = new GridStorage.Builder(out, in, bits, group, symmetric, DataType.F16);
+        for (int row = 0; row < out; row++) {
+            for (int i = 0; i < builder.groups(); i++) {
+                int zeroPoint = symmetric ? 1 << (bits - 1) : random.nextInt(1 << bits);
+                builder.setGrid(row, i, new Grid(bits, 0.125f, zeroPoint));
+            }
+            for (int i = 0; i < in; i++) {
+                builder.setCode(row, i, random.nextInt(1 << bits));
+            }
+        }
+        weights = builder.build();
+        backend = new VectorBackend(threads);
+        packedMatrix = backend.prepare(weights);
+        denseMatrix = backend.prepare(DenseStorage.of(DataType.F32, weights));
+        source = new float[(int) (packedMatrix.extraBytes() / Float.BYTES)];
+        target = new float[source.length];
+        Arrays.fill(source, 1);
+        x = Tensor.zeros(batch, in);
+        for (int i = 0; i < x.size(); i++) {
+            x.array()[i] = random.nextFloat(-1, 1);
+        }
+        y = Tensor.zeros(batch, out);
+    }
+
+    /** Ends the threads. */
+    @TearDown
+    public void close() {
+        backend.close();
+    }
+
+    /** Multiplies by the packed weights. */
+    @Benchmark
+    public Tensor packed(Work work) {
+        packedMatrix.multiply(x, y);
+        count(work, packedMatrix.extraBytes());
+        return y;
+    }
+
+    /** Multiplies by the same weights as 32-bit floats. */
+    @Benchmark
+    public Tensor dense(Work work) {
+        denseMatrix.multiply(x, y);
+        count(work, (long) weights.rows() * weights.columns() * Float.BYTES);
+        return y;
+    }
+
+    /** Copies as much memory as the packed weights take, on as many threads. */
+    @Benchmark
+    public float[] copy(Work work) {
+        int part = Math.ceilDiv(source.length, threads);
+        backend.parallel(threads, task -> {
+            int from = Math.min(source.length, task * part);
+            System.arraycopy(source, from, target, from, Math.min(part, source.length - from));
+        });
+        count(work, 2L * Float.BYTES * source.length);
+        return target;
+    }
+
+    private void count(Work work, long bytes) {
+        work.gigaweights += 1e-9 * weights.rows() * weights.columns();
+        work.gigabytes += 1e-9 * bytes;
+    }
+
+    /** Runs this benchmark. */
+    public static void main(String[] arguments) throws RunnerException {
+        new Runner(new OptionsBuilder()
+                        .include(PackedMatvecBenchmark.class.getSimpleName())
+                        .build())
+                .run();
+    }
+}
