@@ -7,6 +7,9 @@ import parsimony.core.tensor.Tensor;
 
 /** One token a forward pass: what every other strategy is compared with. */
 public final class AutoregressiveDecoding implements DecodingStrategy {
+    /** Tokens to be written that memory is set aside for at once. */
+    private static final int MOST_RESERVED = 1024;
+
     @Override
     public String name() {
         return "autoregressive";
@@ -17,6 +20,7 @@ public final class AutoregressiveDecoding implements DecodingStrategy {
         Sampler sampler = request.sampler();
         RandomGenerator random = sampler.newRandom();
         Sequence sequence = model.newSequence();
+        sequence.reserve(request.prompt().length + Math.min(request.maxTokens(), MOST_RESERVED));
         int[] written = new int[Math.min(request.maxTokens(), 256)];
         int count = 0;
         int passes = 0;

@@ -24,7 +24,9 @@ public final class ContiguousKvCache implements KvCache {
     @Override
     public void append(Matrix newKeys, Matrix newValues, int[] newPositions, int first) {
         int count = newKeys.rows();
-        reserve(size + count);
+        if (size + count > positions.length) {
+            resize(Math.max(size + count, positions.length * 2));
+        }
         for (int head = 0; head < keys.length; head++) {
             for (int i = 0; i < count; i++) {
                 int from = head * headSize + i * newKeys.stride();
@@ -37,11 +39,14 @@ public final class ContiguousKvCache implements KvCache {
         size += count;
     }
 
-    private void reserve(int needed) {
-        if (needed <= positions.length) {
-            return;
+    @Override
+    public void reserve(int entries) {
+        if (size + entries > positions.length) {
+            resize(size + entries);
         }
-        int capacity = Math.max(needed, positions.length * 2);
+    }
+
+    private void resize(int capacity) {
         positions = Arrays.copyOf(positions, capacity);
         for (int head = 0; head < keys.length; head++) {
             keys[head] = Arrays.copyOf(keys[head], capacity * headSize);

@@ -37,6 +37,11 @@ public final class Sequence {
         states.forEach(SequenceState::rollback);
     }
 
+    /** Says that about {@code tokens} more tokens are to come, so that states need not grow step by step. */
+    public void reserve(int tokens) {
+        states.forEach(state -> state.reserve(tokens));
+    }
+
     /** Bytes of all states. */
     public long bytes() {
         return states.stream().mapToLong(SequenceState::bytes).sum();

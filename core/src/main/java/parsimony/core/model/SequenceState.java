@@ -13,6 +13,9 @@ public interface SequenceState {
     /** Drops the entries that were added since the last commit. */
     void rollback();
 
+    /** Says that about {@code entries} more are to come, for states that grow by copying. */
+    default void reserve(int entries) {}
+
     /** Bytes that are held for this state. */
     long bytes();
 }

@@ -18,7 +18,7 @@ public final class Transformer {
     private static final String OUTPUT = "lm_head";
 
     /** Rows of one forward pass when a text is read: enough for full speed, few enough to bound the activations. */
-    private static final int ROWS_PER_PASS = 512;
+    private static final int ROWS_PER_PASS = 128;
 
     private final TransformerConfig config;
     private final WeightStorage embedding;
