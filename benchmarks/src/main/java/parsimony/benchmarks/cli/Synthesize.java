@@ -58,7 +58,8 @@ final class Synthesize implements Callable<Integer> {
         }
         if (!type.canWrite()) {
             throw new ParameterException(
-                    spec.commandLine(), "--type " + type + " can be read, not written; types: " + String.join(", ", new Types()));
+                    spec.commandLine(),
+                    "--type " + type + " can be read, not written; types: " + String.join(", ", new Types()));
         }
         OutputFile.require(spec, "--output", output);
         try (ProgressLine progress = new ProgressLine("writing", 1)) {

@@ -65,8 +65,7 @@ final class Cli {
     /** A folder with a random model of the embedded models' vocabulary, in bf16. */
     static Path model(Path folder) throws IOException {
         RopeConfig rope = new RopeConfig(10_000, false, null);
-        TransformerConfig config =
-                new TransformerConfig(4096, 32, 64, 2, 4, 2, 8, 128, 1e-5f, rope, true, false, 0, 1);
+        TransformerConfig config = new TransformerConfig(4096, 32, 64, 2, 4, 2, 8, 128, 1e-5f, rope, true, false, 0, 1);
         HuggingFaceFolder.save(random(config), folder, DataType.BF16);
         for (String file : List.of("tokenizer.json", "tokenizer_config.json")) {
             String resource = "/parsimony/core/models/" + Embedded.TARGET.modelName() + "/" + file;

@@ -49,9 +49,8 @@ class CompressTest {
                 .out();
 
         LanguageModel written = LanguageModel.open(output, null);
-        assertThat(written.transformer().linears()).allMatch(linear -> linear.weight()
-                .format()
-                .equals(format));
+        assertThat(written.transformer().linears())
+                .allMatch(linear -> linear.weight().format().equals(format));
         assertThat(written.transformer().embedding().format()).isEqualTo("bf16");
         assertThat(report).startsWith(output + ": ").contains("bits a compressed weight");
         assertThat(text(output)).startsWith(PROMPT);
@@ -71,14 +70,14 @@ class CompressTest {
         Path gguf = folder.resolve("out.gguf");
         Path other = folder.resolve("out");
 
-        Cli.run("compress", "--model", model, "--apply", technique, "--output", gguf).succeeds();
+        Cli.run("compress", "--model", model, "--apply", technique, "--output", gguf)
+                .succeeds();
         Cli.run("compress", "--model", model, "--apply", technique, "--output", other)
                 .succeeds();
 
         LanguageModel written = LanguageModel.open(gguf, null);
-        assertThat(written.transformer().linears()).allMatch(linear -> linear.weight()
-                .format()
-                .equals(format));
+        assertThat(written.transformer().linears())
+                .allMatch(linear -> linear.weight().format().equals(format));
         assertThat(text(gguf)).isEqualTo(text(other));
         // From one format to the other and back.
         Path again = folder.resolve("again.gguf");
@@ -95,7 +94,8 @@ class CompressTest {
         Cli.run(call).fails("out.bin: this format has no packed form for", "(int3)", "--type f16");
         assertThat(output).doesNotExist();
 
-        Object[] typed = Stream.concat(Stream.of(call), Stream.of("--type", "f16")).toArray();
+        Object[] typed =
+                Stream.concat(Stream.of(call), Stream.of("--type", "f16")).toArray();
         Cli.run(typed).succeeds();
         LanguageModel written = LanguageModel.open(output, null);
         assertThat(written.transformer().linears().getFirst().weight().format()).isEqualTo("f16");

@@ -43,8 +43,8 @@ class EvaluateTest {
 
     @Test
     void compares_with_a_reference() {
-        JsonNode same = json(
-                Cli.run("evaluate", "--model", model, "--text", text, text, "--reference", model, "--json", "-"));
+        JsonNode same =
+                json(Cli.run("evaluate", "--model", model, "--text", text, text, "--reference", model, "--json", "-"));
         assertThat(same.path("klDivergence").doubleValue()).isCloseTo(0, within(1e-6));
         assertThat(same.path("topOneAgreement").doubleValue()).isEqualTo(1);
         assertThat(same.path("protocol").path("documents").intValue()).isEqualTo(2);
@@ -53,7 +53,17 @@ class EvaluateTest {
         Cli.run("compress", "--model", model, "--apply", "rtn:bits=3,group=16", "--output", compressed)
                 .succeeds();
         JsonNode other = json(Cli.run(
-                "evaluate", "--model", compressed, "--text", text, "--reference", model, "--context", 64, "--json", "-"));
+                "evaluate",
+                "--model",
+                compressed,
+                "--text",
+                text,
+                "--reference",
+                model,
+                "--context",
+                64,
+                "--json",
+                "-"));
         assertThat(other.path("klDivergence").doubleValue()).isGreaterThan(0.01);
         assertThat(other.path("topOneAgreement").doubleValue()).isBetween(0.0, 0.99);
         assertThat(other.path("reference").stringValue()).isEqualTo("model");
@@ -63,7 +73,8 @@ class EvaluateTest {
     @Test
     void writes_json_beside_the_summary() throws IOException {
         Path result = folder.resolve("result.json");
-        Outcome outcome = Cli.run("evaluate", "--model", model, "--text", text, "--json", result).succeeds();
+        Outcome outcome = Cli.run("evaluate", "--model", model, "--text", text, "--json", result)
+                .succeeds();
 
         JsonNode json = new JsonMapper().readTree(Files.readAllBytes(result));
         assertThat(json.path("reference").isNull()).isTrue();
@@ -85,8 +96,10 @@ class EvaluateTest {
                 .isWronglyCalled("--context must be at most the model's 128, not 130");
         Cli.run("evaluate", "--model", model, "--text-bytes", 0).isWronglyCalled("--text-bytes must be at least 1");
         Cli.run("evaluate", "--model", model, "--text", text, "--text-bytes", 9).isWronglyCalled("--text-bytes");
-        Cli.run("evaluate", "--model", model, "--text", text, "--json", folder).isWronglyCalled("--json", "is a folder");
-        Cli.run("evaluate", "--model", model, "--text", folder.resolve("none.txt")).fails("there is no file");
+        Cli.run("evaluate", "--model", model, "--text", text, "--json", folder)
+                .isWronglyCalled("--json", "is a folder");
+        Cli.run("evaluate", "--model", model, "--text", folder.resolve("none.txt"))
+                .fails("there is no file");
         Path empty = Files.writeString(folder.resolve("empty.txt"), "");
         Cli.run("evaluate", "--model", model, "--text", empty).fails("nothing to evaluate in empty.txt");
         Path tiny = folder.resolve("tiny.gguf");

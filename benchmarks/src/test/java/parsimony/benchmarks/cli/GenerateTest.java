@@ -35,38 +35,49 @@ class GenerateTest {
 
     @Test
     void writes_prompt_and_continuation_and_nothing_else_to_standard_output() {
-        Outcome outcome = generate("--prompt", "  int x = \"ö🙂", "--max-tokens", 8).succeeds();
+        Outcome outcome =
+                generate("--prompt", "  int x = \"ö🙂", "--max-tokens", 8).succeeds();
 
         assertThat(outcome.out()).startsWith("  int x = \"ö🙂").endsWith(System.lineSeparator());
         assertThat(outcome.out().length()).isGreaterThan(20);
         assertThat(outcome.err().lines()).hasSize(1);
         assertThat(outcome.err()).contains("model: prompt ", "text 8 tokens", "tokens/s");
-        assertThat(generate("--prompt", "  int x = \"ö🙂", "--max-tokens", 8).out()).isEqualTo(outcome.out());
+        assertThat(generate("--prompt", "  int x = \"ö🙂", "--max-tokens", 8).out())
+                .isEqualTo(outcome.out());
     }
 
     @Test
     void begins_a_text_without_a_prompt_and_ends_it_at_the_context() {
         Outcome outcome = generate().succeeds();
         assertThat(outcome.err()).contains("prompt 1 tokens", "text 128 tokens");
-        assertThat(generate("--max-tokens", 129).succeeds().err()).contains("the model's context ends after 128 tokens");
+        assertThat(generate("--max-tokens", 129).succeeds().err())
+                .contains("the model's context ends after 128 tokens");
         assertThat(generate("--max-tokens", 0).succeeds().out()).isEqualTo(System.lineSeparator());
     }
 
     @Test
     void draws_by_the_seed() {
-        String first = generate("--temperature", 1, "--max-tokens", 12, "--seed", 5).out();
-        assertThat(generate("--temperature", 1, "--max-tokens", 12, "--seed", 5).out()).isEqualTo(first);
-        assertThat(generate("--temperature", 1, "--max-tokens", 12, "--seed", 6).out()).isNotEqualTo(first);
+        String first =
+                generate("--temperature", 1, "--max-tokens", 12, "--seed", 5).out();
+        assertThat(generate("--temperature", 1, "--max-tokens", 12, "--seed", 5).out())
+                .isEqualTo(first);
+        assertThat(generate("--temperature", 1, "--max-tokens", 12, "--seed", 6).out())
+                .isNotEqualTo(first);
         String greedy = generate("--max-tokens", 12).out();
-        assertThat(generate("--temperature", 1, "--top-k", 1, "--max-tokens", 12).out()).isEqualTo(greedy);
-        assertThat(generate("--temperature", 1, "--top-p", 1e-9, "--max-tokens", 12).out()).isEqualTo(greedy);
+        assertThat(generate("--temperature", 1, "--top-k", 1, "--max-tokens", 12)
+                        .out())
+                .isEqualTo(greedy);
+        assertThat(generate("--temperature", 1, "--top-p", 1e-9, "--max-tokens", 12)
+                        .out())
+                .isEqualTo(greedy);
     }
 
     @Test
     void reads_the_prompt_from_a_file() throws IOException {
         Path file = folder.resolve("prompt.txt");
         Files.writeString(file, "class A {\n");
-        assertThat(generate("--prompt-file", file, "--max-tokens", 3).succeeds().out()).startsWith("class A {\n");
+        assertThat(generate("--prompt-file", file, "--max-tokens", 3).succeeds().out())
+                .startsWith("class A {\n");
         Files.write(file, new byte[] {(byte) 0xff, 'x'});
         generate("--prompt-file", file).fails(file + " is not UTF-8 text");
         generate("--prompt-file", folder).fails("is a folder");

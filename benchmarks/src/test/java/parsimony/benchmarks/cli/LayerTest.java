@@ -63,10 +63,10 @@ class LayerTest {
         assertThat(results.path(2).path("technique").stringValue()).isEqualTo("rtn");
         JsonNode first = results.path(0);
         assertThat(first.propertyNames())
-                .containsExactly(
-                        "technique", "error", "roundToNearestError", "zeros", "bitsPerWeight", "outliers");
+                .containsExactly("technique", "error", "roundToNearestError", "zeros", "bitsPerWeight", "outliers");
         assertThat(first.path("error").doubleValue()).isPositive();
-        assertThat(first.path("roundToNearestError").doubleValue()).isEqualTo(first.path("error").doubleValue());
+        assertThat(first.path("roundToNearestError").doubleValue())
+                .isEqualTo(first.path("error").doubleValue());
         assertThat(first.path("zeros").isIntegralNumber()).isTrue();
         assertThat(first.path("outliers").isNull()).isTrue();
         JsonNode dense = results.path(1);
@@ -81,7 +81,15 @@ class LayerTest {
         Path json = folder.resolve("results.json");
         for (String scaleType : List.of("f32", "f16")) {
             Cli.run(
-                            "layer", file, "--apply", "rtn:bits=2", "--output", output, "--json", json, "--scale-type",
+                            "layer",
+                            file,
+                            "--apply",
+                            "rtn:bits=2",
+                            "--output",
+                            output,
+                            "--json",
+                            json,
+                            "--scale-type",
                             scaleType)
                     .succeeds();
 
@@ -90,7 +98,12 @@ class LayerTest {
                     .path("results")
                     .path(0);
             assertThat(result.path("error").doubleValue())
-                    .isCloseTo(error(SafeTensors.open(output).tensor("weight").matrix().decode()), within(1e-6));
+                    .isCloseTo(
+                            error(SafeTensors.open(output)
+                                    .tensor("weight")
+                                    .matrix()
+                                    .decode()),
+                            within(1e-6));
         }
 
         Cli.run("layer", file, "--apply", "rtn:bits=2", "--apply", "rtn:bits=3", "--output", output)
@@ -121,13 +134,13 @@ class LayerTest {
         ByteBuffer content = ByteBuffer.allocate(1000).order(ByteOrder.LITTLE_ENDIAN);
         byte[] header = """
                 {"weight":{"dtype":"F64","shape":[1,2],"data_offsets":[0,16]},\
-                "inputs":{"dtype":"F64","shape":[1,2],"data_offsets":[16,32]}}"""
-                .getBytes(StandardCharsets.UTF_8);
+                "inputs":{"dtype":"F64","shape":[1,2],"data_offsets":[16,32]}}""".getBytes(StandardCharsets.UTF_8);
         content.putLong(header.length).put(header);
         content.putDouble(1).putDouble(0.3).putDouble(2).putDouble(1);
         Files.write(file, Arrays.copyOf(content.array(), content.position()));
 
-        JsonNode result = results(Cli.run("layer", file, "--apply", "rtn:bits=2", "--json", "-")).path(0);
+        JsonNode result = results(Cli.run("layer", file, "--apply", "rtn:bits=2", "--json", "-"))
+                .path(0);
 
         // The grid is 0, 1/3, 2/3, 1.
         assertThat(result.path("error").doubleValue()).isCloseTo(0.1 / 3 * 0.1 / 3, within(1e-6));
@@ -171,7 +184,8 @@ class LayerTest {
                 String technique = "rtn:bits=" + recorded.path("bits").intValue() + ",group="
                         + recorded.path("group").intValue() + ",symmetric="
                         + recorded.path("sym").booleanValue();
-                JsonNode result = results(Cli.run("layer", file, "--apply", technique, "--json", "-")).path(0);
+                JsonNode result = results(Cli.run("layer", file, "--apply", technique, "--json", "-"))
+                        .path(0);
                 double expected = recorded.path("rtn_err").doubleValue();
                 assertThat(result.path("error").doubleValue())
                         .as(technique)
@@ -183,9 +197,8 @@ class LayerTest {
     private static Tensor matrix(JsonNode rows) {
         Tensor matrix = Tensor.zeros(rows.size(), rows.path(0).size());
         for (int i = 0; i < matrix.size(); i++) {
-            matrix.array()[i] = (float) rows.path(i / matrix.columns())
-                    .path(i % matrix.columns())
-                    .doubleValue();
+            matrix.array()[i] = (float)
+                    rows.path(i / matrix.columns()).path(i % matrix.columns()).doubleValue();
         }
         return matrix;
     }

@@ -26,7 +26,8 @@ class ListTechniquesTest {
         String all = Cli.run("techniques", "--all").succeeds().out();
         Survey.entries().forEach(entry -> assertThat(all).contains(entry.title()));
 
-        String pruning = Cli.run("techniques", "--all", "--module", "pruning").succeeds().out();
+        String pruning =
+                Cli.run("techniques", "--all", "--module", "pruning").succeeds().out();
         assertThat(pruning.lines()).hasSizeLessThan(Survey.entries().size());
         assertThat(pruning).contains("SparseGPT", "papers run").doesNotContain("(quantization)");
     }

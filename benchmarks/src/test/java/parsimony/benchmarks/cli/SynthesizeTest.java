@@ -26,7 +26,8 @@ class SynthesizeTest {
         Cli.run("synthesize", "--shape", "tiny", "--type", "q8_0", "--seed", 4, "--output", two)
                 .succeeds();
         assertThat(Files.mismatch(one, two)).isNotNegative();
-        Cli.run("generate", "--model", one, "--prompt", "abc", "--max-tokens", 3).succeeds();
+        Cli.run("generate", "--model", one, "--prompt", "abc", "--max-tokens", 3)
+                .succeeds();
     }
 
     @Test

@@ -56,7 +56,8 @@ class AtomicFolderTest {
 
         assertThatThrownBy(() -> AtomicFolder.write(target, folder -> {}))
                 .isInstanceOf(ModelFormatException.class)
-                .hasMessage(target + ": this folder holds thesis.tex, which is no part of a model; name another folder");
+                .hasMessage(
+                        target + ": this folder holds thesis.tex, which is no part of a model; name another folder");
 
         assertThat(target.resolve("thesis.tex")).hasContent("years of work");
     }

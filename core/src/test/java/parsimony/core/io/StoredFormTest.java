@@ -222,8 +222,8 @@ class StoredFormTest {
     }
 
     /** A model whose linear layers are rounded to grids, with plain numbers in 32 bits around them. */
-    private static Transformer quantized(
-            boolean interleaved, int bits, int group, boolean symmetric, DataType scales) throws IOException {
+    private static Transformer quantized(boolean interleaved, int bits, int group, boolean symmetric, DataType scales)
+            throws IOException {
         Transformer model = model(interleaved).copy();
         for (Linear linear : model.linears()) {
             linear.setWeight(grid(linear.weight(), bits, group, symmetric, scales));

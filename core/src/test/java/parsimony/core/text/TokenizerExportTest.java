@@ -58,16 +58,7 @@ class TokenizerExportTest {
     void everyRuleOfCuttingWordsSurvives(String rule) throws IOException {
         Vocabulary own = embedded().vocabulary();
         GgufTokenizer tokenizer = GgufTokenizer.of(new Vocabulary(
-                own.file(),
-                "gpt2",
-                rule,
-                own.tokens(),
-                List.of(),
-                own.types(),
-                own.merges(),
-                0,
-                1,
-                false));
+                own.file(), "gpt2", rule, own.tokens(), List.of(), own.types(), own.merges(), 0, 1, false));
 
         HuggingFaceTokenizer written = huggingFace(tokenizer);
 
@@ -147,7 +138,9 @@ class TokenizerExportTest {
                 (String) metadata.getOrDefault(prefix + "pre", ""),
                 (List<String>) metadata.get(prefix + "tokens"),
                 scores,
-                Arrays.stream((int[]) metadata.get(prefix + "token_type")).boxed().toList(),
+                Arrays.stream((int[]) metadata.get(prefix + "token_type"))
+                        .boxed()
+                        .toList(),
                 (List<String>) metadata.getOrDefault(prefix + "merges", List.of()),
                 (int) metadata.getOrDefault(prefix + "bos_token_id", -1),
                 (int) metadata.getOrDefault(prefix + "eos_token_id", -1),
