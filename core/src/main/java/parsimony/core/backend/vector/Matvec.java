@@ -7,6 +7,7 @@ import jdk.incubator.vector.VectorSpecies;
 import parsimony.core.backend.Parallel;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
+import parsimony.core.tensor.Matrix;
 
 /**
  * Products of a weight matrix `[out, in]` with one vector or a few, as decoding needs them: Y `[batch, out]` =
@@ -21,8 +22,12 @@ import parsimony.core.tensor.DenseStorage;
 public final class Matvec {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
+    /** Vectors up to which this is faster than repacking the weights for a {@link Gemm}. */
+    static final int VECTORS_AT_MOST = 8;
     /** Rows that are multiplied at once, for as many independent chains of additions. */
     private static final int ROWS = 4;
+    /** Rows of which a task gets multiples: whole groups of {@link #ROWS}, whole vectors of columns. */
+    private static final int ROWS_AT_ONCE = Math.max(ROWS, LANES);
     /** Vectors that a decoded row is multiplied with at once. */
     private static final int VECTORS = 4;
     /** Below this many weights waking another thread costs more than it gains. */
@@ -56,7 +61,7 @@ public final class Matvec {
         forEachRows(out, in, (first, last) -> {
             float[] sums = Scratch.get().sums;
             for (int row = first; row < last; row += ROWS) {
-                multiplyRows(weights, row, Math.min(ROWS, last - row), x, y, sums);
+                multiplyStored(weights, row, Math.min(ROWS, last - row), x, y, sums);
             }
         });
     }
@@ -70,21 +75,41 @@ public final class Matvec {
      */
     public void multiply(RowDecoder weights, int out, int in, int batch, float[] x, float[] y) {
         checkSizes(out, in, batch, x, y);
+        Matrix inputs = Matrix.of(x, batch, in);
+        Matrix outputs = Matrix.of(y, batch, out);
         forEachRows(out, in, (first, last) -> {
             Scratch scratch = Scratch.get();
-            float[] decoded = scratch.rows(ROWS * in);
+            Matrix decoded = Matrix.of(scratch.rows(ROWS * in), ROWS, in);
             for (int row = first; row < last; row += ROWS) {
                 int rows = Math.min(ROWS, last - row);
                 for (int i = 0; i < rows; i++) {
-                    weights.decodeRow(row + i, decoded, i * in);
+                    weights.decodeRow(row + i, decoded.data(), i * in);
                 }
-                for (int vector = 0; vector < batch; vector += VECTORS) {
-                    int vectors = Math.min(VECTORS, batch - vector);
-                    multiplyDecoded(
-                            decoded, rows, in, vectors, x, vector * in, y, vector * out + row, out, scratch.sums);
-                }
+                multiplyRows(decoded, 0, rows, inputs, outputs, row, false, scratch.sums);
             }
         });
+    }
+
+    /**
+     * Computes Y `[batch, out]` = X `[batch, in]` · op(W), or adds that to Y, where op(W) is W or its transpose.
+     *
+     * @param transposeW whether W is stored as `[out, in]` rather than `[in, out]`
+     */
+    void multiply(Matrix x, boolean transposeW, Matrix w, Matrix y, boolean accumulate) {
+        if (transposeW) {
+            forEachRows(w.rows(), w.columns(), (first, last) -> {
+                float[] sums = Scratch.get().sums;
+                for (int row = first; row < last; row += ROWS) {
+                    multiplyRows(w, row, Math.min(ROWS, last - row), x, y, row, accumulate, sums);
+                }
+            });
+        } else {
+            forEachRows(w.columns(), w.rows(), (first, last) -> {
+                for (int row = 0; row < x.rows(); row++) {
+                    multiplyColumns(w, first, last, x, row, y, accumulate);
+                }
+            });
+        }
     }
 
     private static void checkSizes(int out, int in, int batch, float[] x, float[] y) {
@@ -101,7 +126,7 @@ public final class Matvec {
     }
 
     private void forEachRows(int out, int in, RowRange range) {
-        int blocks = Gemm.ceilDivide(out, ROWS);
+        int blocks = Gemm.ceilDivide(out, ROWS_AT_ONCE);
         if ((long) out * in < PARALLEL_WEIGHTS) {
             range.multiply(0, out);
             return;
@@ -110,12 +135,12 @@ public final class Matvec {
         parallel.run(
                 tasks,
                 task -> range.multiply(
-                        Gemm.share(blocks, task, tasks) * ROWS,
-                        Math.min(out, Gemm.share(blocks, task + 1, tasks) * ROWS)));
+                        Gemm.share(blocks, task, tasks) * ROWS_AT_ONCE,
+                        Math.min(out, Gemm.share(blocks, task + 1, tasks) * ROWS_AT_ONCE)));
     }
 
     /** Multiplies {@code rows} rows of stored weights with one vector; a row that is not there is read as the last one. */
-    private static void multiplyRows(DenseStorage weights, int row, int rows, float[] x, float[] y, float[] sums) {
+    private static void multiplyStored(DenseStorage weights, int row, int rows, float[] x, float[] y, float[] sums) {
         MemorySegment data = weights.data();
         DataType type = weights.type();
         int in = weights.columns();
@@ -178,42 +203,96 @@ public final class Matvec {
         sum3.intoArray(sums, 3 * LANES);
     }
 
-    /** Multiplies decoded rows with {@code vectors} vectors; what is not there is read as the last row or vector. */
-    private static void multiplyDecoded(
-            float[] w,
-            int rows,
-            int in,
-            int vectors,
-            float[] x,
-            int xOffset,
-            float[] y,
-            int yOffset,
-            int out,
-            float[] sums) {
-        int row1 = Math.min(1, rows - 1) * in;
-        int row2 = Math.min(2, rows - 1) * in;
-        int row3 = Math.min(3, rows - 1) * in;
-        int x1 = xOffset + Math.min(1, vectors - 1) * in;
-        int x2 = xOffset + Math.min(2, vectors - 1) * in;
-        int x3 = xOffset + Math.min(3, vectors - 1) * in;
-        if (vectors <= 2) {
-            sumPair(w, row1, row2, row3, in, x, xOffset, x1, sums);
-        } else {
-            sumQuad(w, row1, row2, row3, in, x, xOffset, x1, x2, x3, sums);
-        }
-        for (int vector = 0; vector < vectors; vector++) {
-            for (int row = 0; row < rows; row++) {
-                float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, sums, (vector * ROWS + row) * LANES));
-                for (int j = SPECIES.loopBound(in); j < in; j++) {
-                    sum = Math.fma(w[row * in + j], x[xOffset + vector * in + j], sum);
+    /** Multiplies {@code rows} rows of W from {@code wRow} on with all vectors of X, for columns of Y from {@code column} on. */
+    private static void multiplyRows(
+            Matrix w, int wRow, int rows, Matrix x, Matrix y, int column, boolean accumulate, float[] sums) {
+        for (int vector = 0; vector < x.rows(); vector += VECTORS) {
+            int vectors = Math.min(VECTORS, x.rows() - vector);
+            sumTile(w, wRow, rows, x, vector, vectors, sums);
+            for (int i = 0; i < vectors; i++) {
+                for (int row = 0; row < rows; row++) {
+                    float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, sums, (i * ROWS + row) * LANES));
+                    for (int j = SPECIES.loopBound(x.columns()); j < x.columns(); j++) {
+                        sum = Math.fma(w.get(wRow + row, j), x.get(vector + i, j), sum);
+                    }
+                    int at = y.offset() + (vector + i) * y.stride() + column + row;
+                    y.data()[at] = accumulate ? y.data()[at] + sum : sum;
                 }
-                y[yOffset + vector * out + row] = sum;
             }
         }
     }
 
+    /** Sums by lanes of a few rows times a few vectors; what is not there is read as the last row or vector. */
+    private static void sumTile(Matrix w, int wRow, int rows, Matrix x, int vector, int vectors, float[] sums) {
+        int row0 = w.offset() + wRow * w.stride();
+        int row1 = row0 + Math.min(1, rows - 1) * w.stride();
+        int row2 = row0 + Math.min(2, rows - 1) * w.stride();
+        int row3 = row0 + Math.min(3, rows - 1) * w.stride();
+        int x0 = x.offset() + vector * x.stride();
+        int x1 = x0 + Math.min(1, vectors - 1) * x.stride();
+        int x2 = x0 + Math.min(2, vectors - 1) * x.stride();
+        int x3 = x0 + Math.min(3, vectors - 1) * x.stride();
+        if (vectors <= 2) {
+            sumPair(w.data(), row0, row1, row2, row3, x.columns(), x.data(), x0, x1, sums);
+        } else {
+            sumQuad(w.data(), row0, row1, row2, row3, x.columns(), x.data(), x0, x1, x2, x3, sums);
+        }
+    }
+
+    /** Multiplies one row of X with the columns [first, last) of W `[in, out]`. */
+    private static void multiplyColumns(
+            Matrix w, int first, int last, Matrix x, int row, Matrix y, boolean accumulate) {
+        int xAt = x.offset() + row * x.stride();
+        int yAt = y.offset() + row * y.stride();
+        int column = first;
+        for (; column <= last - LANES; column += LANES) {
+            sumColumns(
+                    w.data(),
+                    w.offset() + column,
+                    w.stride(),
+                    w.rows(),
+                    x.data(),
+                    xAt,
+                    y.data(),
+                    yAt + column,
+                    accumulate);
+        }
+        for (; column < last; column++) {
+            float sum = 0;
+            for (int i = 0; i < w.rows(); i++) {
+                sum = Math.fma(x.data()[xAt + i], w.get(i, column), sum);
+            }
+            y.data()[yAt + column] = accumulate ? y.data()[yAt + column] + sum : sum;
+        }
+    }
+
+    private static void sumColumns(
+            float[] w, int wOffset, int stride, int in, float[] x, int xOffset, float[] y, int yOffset, boolean add) {
+        FloatVector sum0 = FloatVector.zero(SPECIES);
+        FloatVector sum1 = sum0;
+        FloatVector sum2 = sum0;
+        FloatVector sum3 = sum0;
+        int i = 0;
+        int at = wOffset;
+        for (; i < in - 3; i += 4, at += 4 * stride) {
+            sum0 = FloatVector.fromArray(SPECIES, w, at).fma(broadcast(x, xOffset + i), sum0);
+            sum1 = FloatVector.fromArray(SPECIES, w, at + stride).fma(broadcast(x, xOffset + i + 1), sum1);
+            sum2 = FloatVector.fromArray(SPECIES, w, at + 2 * stride).fma(broadcast(x, xOffset + i + 2), sum2);
+            sum3 = FloatVector.fromArray(SPECIES, w, at + 3 * stride).fma(broadcast(x, xOffset + i + 3), sum3);
+        }
+        for (; i < in; i++, at += stride) {
+            sum0 = FloatVector.fromArray(SPECIES, w, at).fma(broadcast(x, xOffset + i), sum0);
+        }
+        FloatVector sum = sum0.add(sum1).add(sum2.add(sum3));
+        (add ? FloatVector.fromArray(SPECIES, y, yOffset).add(sum) : sum).intoArray(y, yOffset);
+    }
+
+    private static FloatVector broadcast(float[] x, int index) {
+        return FloatVector.broadcast(SPECIES, x[index]);
+    }
+
     private static void sumPair(
-            float[] w, int row1, int row2, int row3, int in, float[] x, int x0, int x1, float[] sums) {
+            float[] w, int row0, int row1, int row2, int row3, int in, float[] x, int x0, int x1, float[] sums) {
         FloatVector sum00 = FloatVector.zero(SPECIES);
         FloatVector sum01 = sum00;
         FloatVector sum02 = sum00;
@@ -225,7 +304,7 @@ public final class Matvec {
         for (int j = 0; j < SPECIES.loopBound(in); j += LANES) {
             FloatVector input0 = FloatVector.fromArray(SPECIES, x, x0 + j);
             FloatVector input1 = FloatVector.fromArray(SPECIES, x, x1 + j);
-            FloatVector weight = FloatVector.fromArray(SPECIES, w, j);
+            FloatVector weight = FloatVector.fromArray(SPECIES, w, row0 + j);
             sum00 = weight.fma(input0, sum00);
             sum10 = weight.fma(input1, sum10);
             weight = FloatVector.fromArray(SPECIES, w, row1 + j);
@@ -249,7 +328,18 @@ public final class Matvec {
     }
 
     private static void sumQuad(
-            float[] w, int row1, int row2, int row3, int in, float[] x, int x0, int x1, int x2, int x3, float[] sums) {
+            float[] w,
+            int row0,
+            int row1,
+            int row2,
+            int row3,
+            int in,
+            float[] x,
+            int x0,
+            int x1,
+            int x2,
+            int x3,
+            float[] sums) {
         FloatVector sum00 = FloatVector.zero(SPECIES);
         FloatVector sum01 = sum00;
         FloatVector sum02 = sum00;
@@ -271,7 +361,7 @@ public final class Matvec {
             FloatVector input1 = FloatVector.fromArray(SPECIES, x, x1 + j);
             FloatVector input2 = FloatVector.fromArray(SPECIES, x, x2 + j);
             FloatVector input3 = FloatVector.fromArray(SPECIES, x, x3 + j);
-            FloatVector weight = FloatVector.fromArray(SPECIES, w, j);
+            FloatVector weight = FloatVector.fromArray(SPECIES, w, row0 + j);
             sum00 = weight.fma(input0, sum00);
             sum10 = weight.fma(input1, sum10);
             sum20 = weight.fma(input2, sum20);

@@ -13,8 +13,8 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>A code becomes a float without a conversion: masked where it stands in its word, and with a power of two's exponent set
  * above it, it reads as that power plus the code, exactly. A subtraction takes off the power and, with it, the middle of the
- * codes' range: numbers around zero lose least to rounding. Codes must stand in the lower half of the word for that, so the
- * word is shifted after every other code.
+ * codes' range: numbers around zero lose least to rounding. Codes must stand in the lower half of the word for that, so two
+ * neighbours are taken from a word and then it is shifted.
  *
  * <p>Every output is the same chain of operations, whatever is multiplied beside it: even and odd columns of a group are
  * added up apart, then both sums together times the scale are added to what the groups before gave.
@@ -28,14 +28,13 @@ final class PackedKernel {
 
     /** Rows of a block. */
     static final int ROWS = MicroKernel.WIDTH;
-    /** Columns that are multiplied between two reads of a word. */
-    private static final int COLUMNS = 4;
     /** Vectors that {@link #multiplyFour} multiplies with. */
     static final int VECTORS = 4;
 
     private final int bits;
     private final int groups;
     private final int wordsPerGroup;
+    private final int pairsPerWordLog;
     private final int evenMask;
     private final int evenPower;
     private final float evenMiddle;
@@ -51,6 +50,7 @@ final class PackedKernel {
         this.bits = bits;
         this.groups = groups;
         this.wordsPerGroup = wordsPerGroup;
+        pairsPerWordLog = Integer.numberOfTrailingZeros(16 / bits);
         evenMask = (1 << bits) - 1;
         oddMask = evenMask << bits;
         evenPower = Float.floatToRawIntBits(0x1p23f);
@@ -78,7 +78,8 @@ final class PackedKernel {
     void multiply(MemorySegment data, long block, float[] x, int xOffset, float[] y, int yOffset) {
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
-        int roundsPerWord = 32 / bits / COLUMNS;
+        int pairs = wordsPerGroup << pairsPerWordLog;
+        int pairInWord = (1 << pairsPerWordLog) - 1;
         long at = block;
         int column = xOffset;
         for (int group = 0; group < groups; group++) {
@@ -86,23 +87,15 @@ final class PackedKernel {
             FloatVector even1 = even0;
             FloatVector odd0 = even0;
             FloatVector odd1 = even0;
-            for (int round = 0; round < wordsPerGroup * roundsPerWord; round++, column += COLUMNS) {
-                long words = at + 2 * VECTOR_BYTES * (1 + round / roundsPerWord);
-                int shift = round % roundsPerWord * (COLUMNS * bits);
+            for (int pair = 0; pair < pairs; pair++, column += 2) {
+                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> pairsPerWordLog));
+                int shift = (pair & pairInWord) * (2 * bits);
                 IntVector word0 = words(data, words).lanewise(VectorOperators.LSHR, shift);
                 IntVector word1 = words(data, words + VECTOR_BYTES).lanewise(VectorOperators.LSHR, shift);
                 FloatVector input = FloatVector.broadcast(SPECIES, x[column]);
                 even0 = even(word0).fma(input, even0);
                 even1 = even(word1).fma(input, even1);
                 input = FloatVector.broadcast(SPECIES, x[column + 1]);
-                odd0 = odd(word0).fma(input, odd0);
-                odd1 = odd(word1).fma(input, odd1);
-                word0 = word0.lanewise(VectorOperators.LSHR, 2 * bits);
-                word1 = word1.lanewise(VectorOperators.LSHR, 2 * bits);
-                input = FloatVector.broadcast(SPECIES, x[column + 2]);
-                even0 = even(word0).fma(input, even0);
-                even1 = even(word1).fma(input, even1);
-                input = FloatVector.broadcast(SPECIES, x[column + 3]);
                 odd0 = odd(word0).fma(input, odd0);
                 odd1 = odd(word1).fma(input, odd1);
             }
@@ -128,7 +121,8 @@ final class PackedKernel {
         FloatVector total1 = total0;
         FloatVector total2 = total0;
         FloatVector total3 = total0;
-        int roundsPerWord = 32 / bits / COLUMNS;
+        int pairs = wordsPerGroup << pairsPerWordLog;
+        int pairInWord = (1 << pairsPerWordLog) - 1;
         long at = block;
         int column = xOffset;
         for (int group = 0; group < groups; group++) {
@@ -140,23 +134,20 @@ final class PackedKernel {
             FloatVector odd1 = even0;
             FloatVector odd2 = even0;
             FloatVector odd3 = even0;
-            for (int round = 0; round < wordsPerGroup * roundsPerWord; round++, column += COLUMNS) {
-                long words = at + 2 * VECTOR_BYTES * (1 + round / roundsPerWord);
-                int shift = round % roundsPerWord * (COLUMNS * bits);
+            for (int pair = 0; pair < pairs; pair++, column += 2) {
+                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> pairsPerWordLog));
+                int shift = (pair & pairInWord) * (2 * bits);
                 IntVector word = words(data, words).lanewise(VectorOperators.LSHR, shift);
-                for (int pair = column; pair < column + COLUMNS; pair += 2) {
-                    FloatVector weight = even(word);
-                    even0 = weight.fma(FloatVector.broadcast(SPECIES, x[pair]), even0);
-                    even1 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + xStride]), even1);
-                    even2 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 2 * xStride]), even2);
-                    even3 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 3 * xStride]), even3);
-                    weight = odd(word);
-                    odd0 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1]), odd0);
-                    odd1 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1 + xStride]), odd1);
-                    odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1 + 2 * xStride]), odd2);
-                    odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[pair + 1 + 3 * xStride]), odd3);
-                    word = word.lanewise(VectorOperators.LSHR, 2 * bits);
-                }
+                FloatVector weight = even(word);
+                even0 = weight.fma(FloatVector.broadcast(SPECIES, x[column]), even0);
+                even1 = weight.fma(FloatVector.broadcast(SPECIES, x[column + xStride]), even1);
+                even2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 2 * xStride]), even2);
+                even3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 3 * xStride]), even3);
+                weight = odd(word);
+                odd0 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1]), odd0);
+                odd1 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + xStride]), odd1);
+                odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + 2 * xStride]), odd2);
+                odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + 3 * xStride]), odd3);
             }
             FloatVector scale = scales(data, at);
             total0 = even0.add(odd0).fma(scale, total0);

@@ -21,7 +21,7 @@ import parsimony.core.tensor.Tensor;
  * middle of their range off all codes, an offset here is the storage's plus scale · middle; where all are zero, as they are for
  * symmetric grids, none are kept. Rows that fill up a block have scale 0, columns that fill up a word are multiplied by 0.
  *
- * <p>An output's bits depend neither on the number of threads nor, up to {@link RowMatrix#FEW}, on the batch.
+ * <p>An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
  */
 final class PackedMatrix implements PreparedMatrix {
     private static final int ROWS = PackedKernel.ROWS;
@@ -132,7 +132,7 @@ final class PackedMatrix implements PreparedMatrix {
     @Override
     public void multiply(Tensor x, Tensor y) {
         int batch = x.rows();
-        if (batch > RowMatrix.FEW) {
+        if (batch > Matvec.VECTORS_AT_MOST) {
             int out = storage.rows();
             int in = storage.columns();
             gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);

@@ -7,9 +7,6 @@ import parsimony.core.tensor.WeightStorage;
 
 /** Weights that are read where they lie, row by row, whatever they are stored as. Nothing is kept beside the storage. */
 final class RowMatrix implements PreparedMatrix {
-    /** Batches up to which every row is multiplied as soon as it is decoded, rather than repacked for a matrix product. */
-    static final int FEW = 8;
-
     private final WeightStorage storage;
     private final RowDecoder rows;
     private final Matvec matvec;
@@ -27,7 +24,7 @@ final class RowMatrix implements PreparedMatrix {
         int batch = x.rows();
         int out = storage.rows();
         int in = storage.columns();
-        if (batch > FEW) {
+        if (batch > Matvec.VECTORS_AT_MOST) {
             gemm.multiply(true, batch, out, in, x.array(), 0, in, rows, false, y.array(), 0, out);
         } else if (storage instanceof DenseStorage dense) {
             matvec.multiply(dense, batch, x.array(), y.array());

@@ -7,7 +7,7 @@ final class Scratch {
     private static final ThreadLocal<Scratch> THREADS = ThreadLocal.withInitial(Scratch::new);
 
     /** A tile of results that sticks out of the matrix. */
-    final float[] tile = new float[Math.max(MicroKernel.HEIGHT, RowMatrix.FEW) * MicroKernel.WIDTH];
+    final float[] tile = new float[Math.max(MicroKernel.HEIGHT, Matvec.VECTORS_AT_MOST) * MicroKernel.WIDTH];
 
     /** Sixteen vectors of partial sums. */
     final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];

@@ -68,6 +68,10 @@ public class VectorBackend extends ScalarBackend {
     @Override
     public void multiply(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix c, boolean accumulate) {
         checkProduct(a, transposeA, b, transposeB, c);
+        if (!transposeA && a.rows() <= Matvec.VECTORS_AT_MOST) {
+            matvec.multiply(a, transposeB, b, c, accumulate);
+            return;
+        }
         gemm.multiply(
                 transposeA,
                 transposeB,

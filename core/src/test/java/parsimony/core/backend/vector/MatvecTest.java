@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import parsimony.core.backend.Parallel;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
+import parsimony.core.tensor.Matrix;
 
 class MatvecTest {
     private static final float UNTOUCHED = 12345;
@@ -110,6 +111,22 @@ class MatvecTest {
             single.multiply(weights, 1, Arrays.copyOfRange(x, i * in, (i + 1) * in), one);
             assertThat(one).isEqualTo(Arrays.copyOfRange(all, i * out, (i + 1) * out));
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, 40, 100", "false, 40, 100", "true, 1000, 77", "false, 1003, 77"})
+    void neitherBatchNorThreadsChangeTheBitsOfPlainMatrices(boolean transposeW, int out, int in) {
+        float[] data = random(out * in, 9);
+        Matrix w = transposeW ? Matrix.of(data, out, in) : Matrix.of(data, in, out);
+        Matrix x = Matrix.of(random(8 * in, 10), 8, in);
+        Matrix all = Matrix.of(new float[8 * out], 8, out);
+        matvec.multiply(x, transposeW, w, all, false);
+        Matrix one = Matrix.of(new float[8 * out], 8, out);
+        Matvec single = new Matvec(new Parallel(1));
+        for (int i = 0; i < 8; i++) {
+            single.multiply(x.rows(i, 1), transposeW, w, one.rows(i, 1), false);
+        }
+        assertThat(one.data()).isEqualTo(all.data());
     }
 
     @Test

@@ -1,0 +1,139 @@
+package parsimony.benchmarks.jmh;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import parsimony.core.backend.vector.VectorBackend;
+import parsimony.core.model.Transformer;
+import parsimony.core.tensor.Matrix;
+import parsimony.core.train.Recipe;
+import parsimony.core.train.Trainer;
+import parsimony.core.train.TrainingOptions;
+
+/**
+ * How much of the matrix product's speed is left when a whole training step runs: the embedded model's, counted as 6 · parameters · tokens
+ * operations, against a product of 1024³. The counter {@code gigaflop} is GFLOP/s. Attention's products, norms, exponentials and the optimizer all take time and count
+ * for nothing in it.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 3, time = 5)
+@Measurement(iterations = 5, time = 5)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {"--add-modules=jdk.incubator.vector", "-XX:+UseParallelGC", "-Xmx4g", "-Xmn2g"})
+public class TrainingBenchmark {
+    private static final int SIZE = 1024;
+
+    /** How many threads run. */
+    @Param("2")
+    public int threads;
+
+    /** Tokens of a sequence. */
+    @Param("512")
+    public int context;
+
+    private VectorBackend backend;
+    private Trainer trainer;
+    private double stepGigaflop;
+    private Matrix a;
+    private Matrix b;
+    private Matrix c;
+
+    /** Counts floating-point operations, which JMH divides by the time. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class Work {
+        /** 10⁹ floating-point operations. */
+        public double gigaflop;
+
+        /** Starts an iteration. */
+        @Setup(Level.Iteration)
+        public void reset() {
+            gigaflop = 0;
+        }
+    }
+
+    /** Makes a model of the embedded target's shape, text of random tokens, and two matrices. */
+    @Setup
+    public void prepare() throws IOException {
+        backend = new VectorBackend(threads);
+        Recipe recipe = Recipe.of("java-6m");
+        TrainingOptions options = recipe.training();
+        TrainingOptions endless = new TrainingOptions(
+                List.of(new TrainingOptions.Stage(Integer.MAX_VALUE / 2, context)),
+                options.tokensPerPass(),
+                options.tokensPerPass(),
+                options.learningRate(),
+                options.warmupSteps(),
+                options.schedule(),
+                options.decaySteps(),
+                options.finalLearningRate(),
+                options.beta1(),
+                options.beta2(),
+                options.weightDecay(),
+                options.clip());
+        int vocabulary = recipe.vocabularySize();
+        trainer = new Trainer(
+                Transformer.random(recipe.model(), recipe.seed()),
+                (sequence, length, inputs, targets) -> {
+                    SplittableRandom random = new SplittableRandom(sequence);
+                    for (int i = 0; i < length; i++) {
+                        inputs[i] = random.nextInt(vocabulary);
+                        targets[i] = random.nextInt(vocabulary);
+                    }
+                },
+                backend,
+                endless);
+        stepGigaflop = 6.0 * recipe.model().parameters() * endless.tokensPerStep() / 1e9;
+        a = random(1);
+        b = random(2);
+        c = random(3);
+    }
+
+    private static Matrix random(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        float[] data = new float[SIZE * SIZE];
+        for (int i = 0; i < data.length; i++) {
+            data[i] = random.nextFloat() - 0.5f;
+        }
+        return Matrix.of(data, SIZE, SIZE);
+    }
+
+    /** Ends the threads. */
+    @TearDown
+    public void close() {
+        backend.close();
+    }
+
+    /** One update of all parameters. */
+    @Benchmark
+    public double step(Work work) {
+        work.gigaflop += stepGigaflop;
+        return trainer.runStep().loss();
+    }
+
+    /** One product, as an upper bound. */
+    @Benchmark
+    public float product(Work work) {
+        backend.multiply(a, false, b, true, c, false);
+        work.gigaflop += 2.0 * SIZE * SIZE * SIZE / 1e9;
+        return c.get(0, 0);
+    }
+}
