@@ -259,7 +259,8 @@ public final class TokenizerExport {
                 }
             });
             List<Integer> order = new ArrayList<>(pieces.values());
-            order.sort(Comparator.comparingDouble((Integer id) -> -vocabulary.scores().get(id))
+            order.sort(Comparator.comparingDouble(
+                            (Integer id) -> -vocabulary.scores().get(id))
                     .thenComparingInt(id -> id));
             List<String> merges = new ArrayList<>();
             for (int id : order) {
