@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
         })
 final class ListTechniques implements Callable<Integer> {
     @Mixin
+    @SuppressWarnings("UnusedVariable") // accepted like everywhere, though nothing is computed
     private CommonOptions common;
 
     @Parameters(paramLabel = "NAME", arity = "0..1", description = "A technique to explain.")

@@ -259,8 +259,9 @@ public final class TokenizerExport {
                 }
             });
             List<Integer> order = new ArrayList<>(pieces.values());
-            order.sort(Comparator.comparing((Integer id) -> -vocabulary.scores().get(id))
-                    .thenComparing(id -> id));
+            order.sort(Comparator.comparingDouble(
+                            (Integer id) -> -vocabulary.scores().get(id))
+                    .thenComparingInt(id -> id));
             List<String> merges = new ArrayList<>();
             for (int id : order) {
                 String piece = vocabulary.tokens().get(id);
