@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
+import parsimony.core.ModelFormatException;
 
 /** Writes a file beside its place and moves it there when it is whole, so that nobody ever sees half of it. */
 public final class AtomicFile {

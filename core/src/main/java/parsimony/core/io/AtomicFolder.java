@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import parsimony.core.ModelFormatException;
 
 /** Writes a model's folder beside its place and moves it there when it is whole. */
 final class AtomicFolder {

@@ -2,6 +2,7 @@ package parsimony.core.io;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import parsimony.core.ModelFormatException;
 
 /** Reads little-endian numbers from a mapped file, one after the other, and never beyond its end. */
 final class ByteCursor {

@@ -3,6 +3,7 @@ package parsimony.core.io;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Block;
 import parsimony.core.model.Linear;
 import parsimony.core.model.LlamaBlock;

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import parsimony.core.ModelFormatException;
 import parsimony.core.io.GgufMetadata.Kind;
 import parsimony.core.io.GgufMetadata.Place;
 

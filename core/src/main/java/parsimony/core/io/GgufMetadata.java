@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
+import parsimony.core.ModelFormatException;
 
 /**
  * What a GGUF file says about its model, under keys such as {@code llama.block_count} and

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Rope;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;

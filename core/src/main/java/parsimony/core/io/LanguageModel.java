@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.DataType;
 import parsimony.core.text.GgufTokenizer;

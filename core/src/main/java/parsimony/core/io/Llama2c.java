@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.LongStream;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.RopeConfig;

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.NativeMemory;
 
 /** A file in memory, read-only; unmapped when the last slice of it has been collected. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.Weights;

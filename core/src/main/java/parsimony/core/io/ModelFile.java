@@ -3,6 +3,7 @@ package parsimony.core.io;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Transformer;
 
 /**

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.GridStorage;
 import tools.jackson.databind.JsonNode;

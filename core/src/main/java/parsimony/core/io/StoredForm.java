@@ -1,6 +1,7 @@
 package parsimony.core.io;
 
 import java.nio.file.Path;
+import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;

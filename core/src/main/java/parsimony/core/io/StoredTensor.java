@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Collectors;
+import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 

@@ -6,7 +6,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 import tools.jackson.databind.JsonNode;
 
 /**

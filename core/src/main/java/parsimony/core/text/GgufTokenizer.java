@@ -14,7 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 
 /**
  * The tokenizer that a GGUF file carries, of either kind: {@code llama} (SentencePiece: pieces joined by score, unknown

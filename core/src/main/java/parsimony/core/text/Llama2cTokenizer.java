@@ -11,7 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 
 /**
  * The {@code tokenizer.bin} of llama2.c: SentencePiece's pieces with their scores. The file has the length of the longest

@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 
 /**
  * A corpus as one file of token ids, from which training reads sequences of any length in an order that depends on

@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 import parsimony.core.text.GgufTokenizer.Vocabulary;
 import tools.jackson.databind.json.JsonMapper;
 

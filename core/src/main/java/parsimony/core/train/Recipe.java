@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.TransformerConfig;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;

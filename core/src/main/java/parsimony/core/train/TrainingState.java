@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 import parsimony.core.io.SafeTensors;
 import parsimony.core.io.StoredTensor;
 import parsimony.core.tensor.DataType;

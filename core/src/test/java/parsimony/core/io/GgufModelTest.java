@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Rope;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 

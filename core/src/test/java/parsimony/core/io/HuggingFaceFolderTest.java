@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;

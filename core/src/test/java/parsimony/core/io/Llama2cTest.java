@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import parsimony.core.ModelFormatException;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.model.ForwardContext;

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import parsimony.core.ModelFormatException;
 import parsimony.core.io.ModelFile.Format;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.DataType;

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
+import parsimony.core.ModelFormatException;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;

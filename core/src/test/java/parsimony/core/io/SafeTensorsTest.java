@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;

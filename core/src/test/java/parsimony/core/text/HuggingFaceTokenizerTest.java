@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 
 class HuggingFaceTokenizerTest {
     private static final String EMBEDDED = "/parsimony/core/models/java-6m/";

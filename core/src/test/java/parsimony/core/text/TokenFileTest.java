@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import parsimony.core.io.ModelFormatException;
+import parsimony.core.ModelFormatException;
 
 class TokenFileTest {
     private static final int BEGIN = 0;

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import parsimony.core.ModelFormatException;
 import parsimony.core.io.LanguageModel.Embedded;
-import parsimony.core.io.ModelFormatException;
 import parsimony.core.text.GgufTokenizer.Vocabulary;
 
 class TokenizerExportTest {

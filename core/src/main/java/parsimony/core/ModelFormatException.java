@@ -1,4 +1,4 @@
-package parsimony.core.io;
+package parsimony.core;
 
 import java.io.IOException;
 import java.nio.file.Path;
