@@ -10,13 +10,13 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import parsimony.benchmarks.compare.JavaText;
 import parsimony.core.backend.Backend;
-import parsimony.core.io.HuggingFaceFolder;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.DataType;
 import parsimony.core.text.BpeTrainer;
 import parsimony.core.text.Corpus;
 import parsimony.core.text.TokenFile;
+import parsimony.core.text.Tokenizer;
 import parsimony.core.train.Recipe;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingRun;
@@ -96,15 +96,13 @@ final class Train implements Callable<Integer> {
     }
 
     private void trainModel(Recipe recipe) throws IOException {
+        Tokenizer cutter =
+                tokenizer == null ? LanguageModel.embeddedTokenizer() : LanguageModel.openTokenizer(tokenizer);
         Path tokens = output.resolve("corpus.tokens");
         if (!Files.exists(tokens)) {
             Corpus corpus = corpus(recipe);
             say("encoding " + corpus);
-            TokenFile.build(
-                    corpus,
-                    tokenizer == null ? LanguageModel.embeddedTokenizer() : LanguageModel.openTokenizer(tokenizer),
-                    tokens,
-                    recipe.seed());
+            TokenFile.build(corpus, cutter, tokens, recipe.seed());
         }
         Transformer model = Transformer.random(recipe.model(), recipe.seed());
         try (TokenFile data = TokenFile.open(tokens);
@@ -123,8 +121,7 @@ final class Train implements Callable<Integer> {
             progress.end();
         }
         Path finished = output.resolve("model");
-        Files.createDirectories(finished);
-        HuggingFaceFolder.save(model, finished, DataType.BF16);
+        new LanguageModel(recipeName, model, cutter).saveHuggingFace(finished, DataType.BF16);
         say("written: " + finished);
     }
 
