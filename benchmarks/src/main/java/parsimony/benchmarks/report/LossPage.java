@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import parsimony.core.train.LossCurve;
 import parsimony.core.train.Trainer;
@@ -44,10 +45,14 @@ public final class LossPage {
                                         Figures.count(options.tokensPerStep()) + " a step")
                                 + fact(
                                         "Learning rate",
-                                        "%.2e".formatted(last.learningRate()),
-                                        "at its peak " + "%.2e".formatted(options.learningRate())))
+                                        rate(last.learningRate()),
+                                        "at its peak " + rate(options.learningRate())))
                 .record(json(curve, options))
                 .write(file);
+    }
+
+    private static String rate(double rate) {
+        return String.format(Locale.ROOT, "%.1e", rate);
     }
 
     private static String steps(int done, TrainingOptions options) {

@@ -18,10 +18,14 @@ public final class LossCurve {
 
     private final List<Trainer.Report> reports = new ArrayList<>();
     private final List<Double> smoothed = new ArrayList<>();
+    private double sum;
+    private double weight;
 
     void add(Trainer.Report report) {
         reports.add(report);
-        smoothed.add(smoothed.isEmpty() ? report.loss() : MEMORY * smoothed.getLast() + (1 - MEMORY) * report.loss());
+        sum = MEMORY * sum + report.loss();
+        weight = MEMORY * weight + 1;
+        smoothed.add(sum / weight);
     }
 
     /** Every step, those before a resume too. */
@@ -29,7 +33,7 @@ public final class LossCurve {
         return Collections.unmodifiableList(reports);
     }
 
-    /** The loss after each step, in nats a token, as an exponential moving average that remembers some 20 steps. */
+    /** The loss after each step, in nats a token, averaged over some 20 steps with weights that fall off exponentially. */
     public List<Double> smoothed() {
         return Collections.unmodifiableList(smoothed);
     }
