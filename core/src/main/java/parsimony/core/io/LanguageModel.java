@@ -138,7 +138,7 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
                 asRead == null
                         ? TokenizerExport.gguf(tokenizer, transformer.config().vocabularySize())
                         : asRead.startingWith("tokenizer."));
-        GgufModel.saveAsKept(transformer, file, type, metadata, progress);
+        GgufExport.saveAsKept(transformer, file, type, metadata, progress);
     }
 
     private static Tokenizer tokenizerOf(ModelFile file) throws IOException {
