@@ -9,9 +9,9 @@ import parsimony.core.technique.LayerwiseCompressor;
 import parsimony.core.technique.LinearTask;
 import parsimony.core.technique.Paper;
 import parsimony.core.technique.Statistic;
+import parsimony.core.tensor.ColumnsStorage;
 import parsimony.core.tensor.Grid;
 import parsimony.core.tensor.GridStorage;
-import parsimony.core.tensor.PermutedColumns;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
@@ -75,7 +75,12 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("bits=4,group=32", "bits=3,group=32", "bits=2,group=32", "bits=3,group=32,actOrder=true");
+        return List.of(
+                "gptq:bits=4,group=32",
+                "gptq:bits=3,group=32",
+                "gptq:bits=2,group=32",
+                "gptq:bits=3,group=32,actOrder=true",
+                "gptq:bits=4,group=32,symmetric=true");
     }
 
     @Override
@@ -119,7 +124,7 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
         }
         new ErrorCompensation(ordered, damped.inverseFactor(), task.backend())
                 .run(columns, options.blockSize, 1, rounding);
-        return groupsFollowOrder ? PermutedColumns.of(result.build(), order) : result.build();
+        return groupsFollowOrder ? ColumnsStorage.of(result.build(), columns, order) : result.build();
     }
 
     private static Grid fit(float[] weights, int offset, int count, LinearTask task, Options options) {

@@ -57,15 +57,15 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
     @Override
     public List<String> showcase() {
         return List.of(
-                "bits=4,group=32",
-                "bits=8",
-                "bits=4",
-                "bits=3",
-                "bits=2",
-                "bits=8,group=32,symmetric=true",
-                "bits=4,group=32,symmetric=true",
-                "bits=3,group=32",
-                "bits=2,group=32");
+                "rtn:bits=4,group=32",
+                "rtn:bits=8",
+                "rtn:bits=4",
+                "rtn:bits=3",
+                "rtn:bits=2",
+                "rtn:bits=8,group=32,symmetric=true",
+                "rtn:bits=4,group=32,symmetric=true",
+                "rtn:bits=3,group=32",
+                "rtn:bits=2,group=32");
     }
 
     @Override

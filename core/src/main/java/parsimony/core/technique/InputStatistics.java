@@ -106,6 +106,29 @@ public final class InputStatistics {
         return this;
     }
 
+    /** The inputs of each text on its own. */
+    List<Tensor> inputParts() {
+        collected(Statistic.INPUTS);
+        return List.copyOf(inputs);
+    }
+
+    /** Turns all into what would have been seen if each input had been divided by a number of its own [in]. */
+    void divide(float[] divisors) {
+        for (int i = 0; perInput != null && i < perInput.length; i++) {
+            perInput[i] /= statistic == Statistic.SQUARED_NORM ? (double) divisors[i] * divisors[i] : divisors[i];
+        }
+        for (int i = 0; products != null && i < products.size(); i++) {
+            products.array()[i] /= divisors[i / divisors.length] * divisors[i % divisors.length];
+        }
+        inputs.replaceAll(part -> {
+            Tensor divided = part.copy();
+            for (int i = 0; i < divided.size(); i++) {
+                divided.array()[i] /= divisors[i % divisors.length];
+            }
+            return divided;
+        });
+    }
+
     /** Bytes held. */
     long bytes() {
         long bytes = perInput == null ? 0 : 8L * perInput.length;

@@ -28,7 +28,8 @@ public record LinearTask(
         DataType scaleType,
         Backend backend,
         Progress progress) {
-    static LinearTask of(String name, WeightStorage storage, InputStatistics statistics, TechniqueContext context) {
+    static LinearTask of(
+            String name, WeightStorage storage, BitSet zeros, InputStatistics statistics, TechniqueContext context) {
         Tensor weights = storage.decode();
         for (float weight : weights.array()) {
             if (!Float.isFinite(weight)) {
@@ -38,7 +39,7 @@ public record LinearTask(
         return new LinearTask(
                 name,
                 weights,
-                storage.isSparse() ? zeros(weights) : null,
+                zeros,
                 statistics,
                 31 * context.seed() + name.hashCode(),
                 context.scaleType(),
@@ -46,7 +47,12 @@ public record LinearTask(
                 context.progress());
     }
 
-    private static BitSet zeros(Tensor weights) {
+    /** The zeros of a matrix that was pruned; null for any other. */
+    static BitSet zeros(WeightStorage storage) {
+        if (!storage.isSparse()) {
+            return null;
+        }
+        Tensor weights = storage.decode();
         BitSet zeros = new BitSet(weights.size());
         for (int i = 0; i < weights.size(); i++) {
             zeros.set(i, weights.array()[i] == 0);

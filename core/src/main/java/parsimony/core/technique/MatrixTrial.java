@@ -36,6 +36,26 @@ public record MatrixTrial(WeightStorage result, double error, long zeros) {
     }
 
     private static double error(WeightStorage weight, WeightStorage result, Tensor inputs, Backend backend) {
+        return result.roundsInput()
+                ? errorOfProduct(weight, result, inputs, backend)
+                : errorOfWeights(weight, result, inputs, backend);
+    }
+
+    /** Where a layer does more than to multiply by the weights that it decodes to, it has to be run. */
+    private static double errorOfProduct(WeightStorage weight, WeightStorage result, Tensor inputs, Backend backend) {
+        Tensor expected = Tensor.zeros(inputs.rows(), weight.rows());
+        Tensor actual = expected.zerosLike();
+        backend.prepare(weight).multiply(inputs, expected);
+        backend.prepare(result).multiply(inputs, actual);
+        double sum = 0;
+        for (int i = 0; i < expected.size(); i++) {
+            double difference = (double) expected.array()[i] - actual.array()[i];
+            sum += difference * difference;
+        }
+        return sum;
+    }
+
+    private static double errorOfWeights(WeightStorage weight, WeightStorage result, Tensor inputs, Backend backend) {
         int samples = inputs.rows();
         int columns = inputs.columns();
         float[] x = inputs.array();

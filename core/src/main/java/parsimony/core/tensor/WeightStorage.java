@@ -28,6 +28,14 @@ public interface WeightStorage {
         return false;
     }
 
+    /**
+     * Whether the input is rounded before it is multiplied, so that {@link #decodeRow} does not tell all of what the layer
+     * computes.
+     */
+    default boolean roundsInput() {
+        return false;
+    }
+
     /** How many weights are kept apart from the others, more exactly, where this form does that. */
     default OptionalLong outliers() {
         return OptionalLong.empty();

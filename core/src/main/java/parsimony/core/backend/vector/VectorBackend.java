@@ -3,6 +3,7 @@ package parsimony.core.backend.vector;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 import jdk.incubator.vector.FloatVector;
+import parsimony.core.backend.CompositeMatrix;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.scalar.ScalarBackend;
@@ -59,6 +60,10 @@ public class VectorBackend extends ScalarBackend {
 
     @Override
     public PreparedMatrix prepare(WeightStorage storage) {
+        return CompositeMatrix.of(storage, this, this::prepare).orElseGet(() -> prepareWhole(storage));
+    }
+
+    private PreparedMatrix prepareWhole(WeightStorage storage) {
         if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
             return new PackedMatrix(groups, parallel, gemm);
         }
