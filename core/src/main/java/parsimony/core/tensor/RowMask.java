@@ -41,7 +41,8 @@ final class RowMask {
     /** Returns the number of kept weights, or throws a sentence. */
     static int checkStarts(MemorySegment starts, int rows) {
         if (starts.byteSize() != 4L * (rows + 1L)) {
-            throw new IllegalArgumentException(starts.byteSize() + " bytes do not hold the starts of " + rows + " rows");
+            throw new IllegalArgumentException(
+                    starts.byteSize() + " bytes do not hold the starts of " + rows + " rows");
         }
         int last = starts.getAtIndex(INT, 0);
         if (last != 0) {

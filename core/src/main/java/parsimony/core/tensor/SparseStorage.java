@@ -59,10 +59,10 @@ public record SparseStorage(
         }
     }
 
-    private static void checkNumbers(
-            int rows, int columns, MemorySegment rowStarts, MemorySegment where, int count) {
+    private static void checkNumbers(int rows, int columns, MemorySegment rowStarts, MemorySegment where, int count) {
         if (where.byteSize() != 2L * count) {
-            throw new IllegalArgumentException(where.byteSize() + " bytes do not hold the inputs of " + count + " weights");
+            throw new IllegalArgumentException(
+                    where.byteSize() + " bytes do not hold the inputs of " + count + " weights");
         }
         for (int row = 0; row < rows; row++) {
             int last = -1;
@@ -100,9 +100,8 @@ public record SparseStorage(
             kept.set(i, weights.array()[i] != 0);
         }
         int count = kept.cardinality();
-        MemorySegment where = positions == Positions.BITMASK
-                ? RowMask.of(kept, rows, columns)
-                : NativeMemory.allocate(2L * count);
+        MemorySegment where =
+                positions == Positions.BITMASK ? RowMask.of(kept, rows, columns) : NativeMemory.allocate(2L * count);
         float[] values = new float[count];
         int at = 0;
         for (int i = kept.nextSetBit(0); i >= 0; i = kept.nextSetBit(i + 1)) {
