@@ -157,7 +157,7 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
         for (int i = 0; i < columns; i++) {
             trace += hessian.array()[i * columns + i];
         }
-        float factor = (float) (columns / Math.max(trace, Float.MIN_NORMAL));
+        float factor = trace == 0 ? 0 : (float) (columns / trace);
         for (int i = 0; i < hessian.size(); i++) {
             hessian.array()[i] = factor * hessian.array()[i] + (i / columns == i % columns ? 0.01f : 0);
         }

@@ -194,7 +194,9 @@ public final class Spqr extends LayerwiseCompressor<Spqr.Options> {
                 ScaleLevel.Line line = task.zeros() == null
                         ? ScaleLevel.Line.covering(members, -1, options.bits)
                         : ScaleLevel.Line.containingZero(members, options.bits);
-                bandScales[row - firstRow] = line.scale();
+                // A float that is kept must be a positive number; what is quantized further is as it is.
+                bandScales[row - firstRow] =
+                        options.scaleBits == null ? task.scaleType().roundPositive(line.scale()) : line.scale();
                 bandZeroPoints[row - firstRow] = line.zeroPoint();
             }
             scales.set(column / groupSize, firstRow, bandScales);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import parsimony.core.backend.scalar.ScalarBackend;
@@ -75,5 +76,25 @@ class SpqrTest extends TechniqueContract<Spqr.Options> {
         } else {
             assertThat(official.get("outlierThreshold").asString()).isEqualTo("inf");
         }
+    }
+
+    /** The paper's average (Section 4.3), and 32 bits a row to find its outliers. */
+    @Test
+    void keepsAsManyBitsAsThePaperCounts() {
+        MatrixTrial trial = Official.run("spqr:bits=3", Official.inputs(), TechniqueContext.of(new ScalarBackend()));
+        double outliers = trial.outliers().orElseThrow();
+        assertThat(outliers).isPositive();
+        double paper = 3 + (3 + 3) / 16.0 + 64 / (16.0 * 16) + 32 * outliers / (48 * 64);
+        assertThat(trial.bitsPerWeight()).isEqualTo(paper + 32.0 * 49 / (48 * 64));
+    }
+
+    @Test
+    void everythingCanBeSwitchedOff() {
+        MatrixTrial plain = Official.run(
+                "spqr:outlierThreshold=inf,scaleBits=none,zeroBits=none",
+                Official.inputs(),
+                TechniqueContext.of(new ScalarBackend()));
+        assertThat(plain.outliers()).isEmpty();
+        assertThat(plain.bitsPerWeight()).isEqualTo(4 + 32 / 16.0);
     }
 }

@@ -21,6 +21,7 @@ import parsimony.core.tensor.NestedGridStorage;
 import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
 import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.SumStorage;
 import parsimony.core.tensor.TensorStorage;
@@ -48,6 +49,7 @@ final class PackedTensors {
             SumStorage.class,
             ColumnsStorage.class,
             SparseStorage.class,
+            SparseGridStorage.class,
             LowRankStorage.class,
             ScaledInputStorage.class,
             RoundedInputStorage.class);

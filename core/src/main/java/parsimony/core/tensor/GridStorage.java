@@ -35,7 +35,7 @@ public record GridStorage(
         }
     }
 
-    private static void checkShape(int rows, int columns, int bits, int groupSize) {
+    static void checkShape(int rows, int columns, int bits, int groupSize) {
         if (bits < 2 || bits > 8) {
             throw new IllegalArgumentException("a code has 2 to 8 bits, not " + bits);
         }
@@ -45,7 +45,7 @@ public record GridStorage(
         }
     }
 
-    private static void checkSize(String what, MemorySegment segment, long expected) {
+    static void checkSize(String what, MemorySegment segment, long expected) {
         if (segment.byteSize() != expected) {
             throw new IllegalArgumentException(what + " take " + expected + " bytes, not " + segment.byteSize());
         }
@@ -131,7 +131,7 @@ public record GridStorage(
 
     @Override
     public void readCodes(int row, byte[] target, int offset) {
-        unpack(codes, row, columns, bits, target, offset);
+        unpackRow(codes, row, columns, bits, target, offset);
     }
 
     @Override
@@ -141,10 +141,7 @@ public record GridStorage(
 
     /** The code that stands for 0 in a group. */
     public int zeroPoint(int row, int group) {
-        if (zeroPoints == null) {
-            return 1 << (bits - 1);
-        }
-        return code(zeroPoints, 0, (long) row * groups() + group, bits);
+        return zeroPoints == null ? 1 << (bits - 1) : unpack(zeroPoints, (long) row * groups() + group, bits);
     }
 
     @Override
@@ -199,7 +196,7 @@ public record GridStorage(
     }
 
     /** One row of what {@link #packRows} makes, one code a byte. */
-    static void unpack(MemorySegment packed, int row, int columns, int bits, byte[] target, int offset) {
+    static void unpackRow(MemorySegment packed, int row, int columns, int bits, byte[] target, int offset) {
         long position = row * packedBytes(columns, bits);
         int mask = (1 << bits) - 1;
         int buffer = 0;
@@ -215,18 +212,17 @@ public record GridStorage(
         }
     }
 
-    /** The code of that number in a row that begins at {@code position}. */
-    static int code(MemorySegment packed, long position, long number, int bits) {
-        long firstBit = number * bits;
-        long first = position + firstBit / 8;
-        int buffer = Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, first));
+    /** Number {@code index} of a sequence that {@link #pack} wrote. */
+    static int unpack(MemorySegment packed, long index, int bits) {
+        long firstBit = index * bits;
+        int buffer = Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, firstBit / 8));
         if (firstBit % 8 + bits > 8) {
-            buffer |= Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, first + 1)) << 8;
+            buffer |= Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, firstBit / 8 + 1)) << 8;
         }
         return buffer >>> (firstBit % 8) & ((1 << bits) - 1);
     }
 
-    private static void pack(byte[] values, int from, int count, int bits, MemorySegment target, long position) {
+    static void pack(byte[] values, int from, int count, int bits, MemorySegment target, long position) {
         int buffer = 0;
         int held = 0;
         for (int i = from; i < from + count; i++) {

@@ -53,7 +53,7 @@ public record NestedGridStorage(
 
     @Override
     public void readCodes(int row, byte[] target, int offset) {
-        GridStorage.unpack(codes, row, columns, bits, target, offset);
+        GridStorage.unpackRow(codes, row, columns, bits, target, offset);
     }
 
     @Override
@@ -68,7 +68,7 @@ public record NestedGridStorage(
 
     @Override
     public float weight(int row, int column) {
-        int code = GridStorage.code(codes, row * GridStorage.packedBytes(columns, bits), column, bits);
+        int code = GridStorage.unpack(codes.asSlice(row * GridStorage.packedBytes(columns, bits)), column, bits);
         int group = column / groupSize;
         return scales.weight(group, row) * (code - zeroPoints.weight(group, row));
     }
