@@ -123,6 +123,12 @@ final class Compare implements Callable<Integer> {
                 }
 
                 @Override
+                public void noted(String message) {
+                    status.clear();
+                    err.println(message);
+                }
+
+                @Override
                 public void measured(Measurement row) {
                     status.clear();
                     table.row(row);

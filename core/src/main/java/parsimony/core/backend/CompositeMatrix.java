@@ -4,6 +4,8 @@ import java.util.Optional;
 import java.util.function.Function;
 import parsimony.core.tensor.ColumnsStorage;
 import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.RotatedStorage;
+import parsimony.core.tensor.Rotation;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SumStorage;
@@ -30,6 +32,7 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
                     case LowRankStorage product ->
                         new LowRank(product.rank(), prepare.apply(product.left()), prepare.apply(product.right()));
                     case ScaledInputStorage scaled -> new ScaledInput(scaled, prepare.apply(scaled.weights()));
+                    case RotatedStorage rotated -> new Rotated(rotated, prepare.apply(rotated.weights()), backend);
                     case RoundedInputStorage rounded -> new RoundedInput(rounded, prepare.apply(rounded.weights()));
                     default -> null;
                 });
@@ -174,6 +177,44 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
         @Override
         public long extraBytes() {
             return 4L * scales.length + weights.extraBytes();
+        }
+    }
+
+    /** y = Uᵀ · (Ŵ · (V · x)), row by row. */
+    private static final class Rotated extends CompositeMatrix {
+        private final Rotation inputs;
+        private final Rotation outputs;
+        private final PreparedMatrix weights;
+        private final Backend backend;
+
+        Rotated(RotatedStorage storage, PreparedMatrix weights, Backend backend) {
+            inputs = storage.inputRotation();
+            outputs = storage.outputRotation();
+            this.weights = weights;
+            this.backend = backend;
+        }
+
+        @Override
+        public void multiply(Tensor x, Tensor y) {
+            Tensor turned = x.copy();
+            backend.parallel(x.rows(), row -> inputs.apply(turned.array(), row * x.columns()));
+            weights.multiply(turned, y);
+            backend.parallel(y.rows(), row -> outputs.applyTransposed(y.array(), row * y.columns()));
+        }
+
+        @Override
+        public void multiplyTransposed(Tensor dy, Tensor dx) {
+            Tensor turned = dy.copy();
+            backend.parallel(dy.rows(), row -> outputs.apply(turned.array(), row * dy.columns()));
+            Tensor before = dx.zerosLike();
+            weights.multiplyTransposed(turned, before);
+            backend.parallel(dx.rows(), row -> inputs.applyTransposed(before.array(), row * dx.columns()));
+            backend.add(before, dx);
+        }
+
+        @Override
+        public long extraBytes() {
+            return inputs.bytes() + outputs.bytes() + weights.extraBytes();
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,11 +21,14 @@ import parsimony.core.model.Transformer;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.Grid;
 import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SparseStorage;
@@ -102,7 +106,31 @@ class StoredFormTest {
         WeightStorage columns = ColumnsStorage.of(DataType.BF16, weight.decode(), new int[] {0, 5, 31});
         Tensor thin = Tensor.zeros(weight.rows(), 2);
         Arrays.fill(thin.array(), 0.01f);
-        return switch (i % 6) {
+        int rows = weight.rows();
+        byte[] codes = new byte[rows * weight.columns()];
+        Arrays.fill(codes, (byte) 5);
+        return switch (i % 8) {
+            case 6 ->
+                ColumnsStorage.of(
+                        NestedGridStorage.of(
+                                weight.columns(),
+                                3,
+                                weight.columns(),
+                                codes,
+                                NestedGridStorage.of(
+                                        rows,
+                                        2,
+                                        rows,
+                                        new byte[rows],
+                                        DenseStorage.of(
+                                                DataType.F16, new TensorStorage(Tensor.of(new float[] {0.1f}, 1, 1))),
+                                        ConstantStorage.of(1, 1, -1)),
+                                ConstantStorage.of(1, rows, 3.5f)),
+                        weight.columns(),
+                        IntStream.range(0, weight.columns())
+                                .map(c -> weight.columns() - 1 - c)
+                                .toArray());
+            case 7 -> new RotatedStorage(grid, i > 8, 1234567);
             case 0 -> new SumStorage(grid, columns);
             case 1 -> SparseStorage.of(DataType.F16, grid.decode());
             case 2 -> new RoundedInputStorage(grid, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY);
