@@ -144,7 +144,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
 
     @Override
     protected WeightStorage compress(LinearTask task, Options options) {
-        NearestRounding.Fitter fitter = fitter(options, task.scaleType());
+        GroupRounding.Fitter fitter = fitter(options, task.scaleType());
         // Queries and keys meet in a product, where the error of one alone tells little.
         boolean inProduct = task.name().endsWith("q_proj") || task.name().endsWith("k_proj");
         if (options.clip && !inProduct) {
@@ -153,7 +153,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
         return NearestRounding.pack(task, options.bits, options.group, options.symmetric, fitter);
     }
 
-    private static NearestRounding.Fitter fitter(Options options, DataType scaleType) {
+    private static GroupRounding.Fitter fitter(Options options, DataType scaleType) {
         return (weights, offset, count) -> {
             float minimum = weights[offset];
             float maximum = weights[offset];
@@ -173,7 +173,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
     }
 
     /** Clips the weights of each group of each row to the range with which the layer's outputs change least. */
-    private static void clip(LinearTask task, Options options, NearestRounding.Fitter fitter) {
+    private static void clip(LinearTask task, Options options, GroupRounding.Fitter fitter) {
         Tensor inputs = task.statistics().inputs();
         int columns = task.columns();
         int step = Math.max(1, inputs.rows() / SAMPLED_TOKENS);
@@ -186,7 +186,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
     }
 
     /** @param sample inputs of this group [tokens, weights of the group] */
-    private static void clipGroup(LinearTask task, int first, Matrix sample, NearestRounding.Fitter fitter) {
+    private static void clipGroup(LinearTask task, int first, Matrix sample, GroupRounding.Fitter fitter) {
         int rows = task.rows();
         int count = sample.columns();
         Matrix weights = task.weights().matrix().columns(first, count);

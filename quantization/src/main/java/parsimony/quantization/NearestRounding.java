@@ -8,12 +8,6 @@ import parsimony.core.tensor.Tensor;
 
 /** Every weight as the nearest point of its group's grid. */
 final class NearestRounding {
-    /** Finds the grid of {@code count} weights of one row from {@code offset} on. */
-    @FunctionalInterface
-    interface Fitter {
-        Grid fit(float[] weights, int offset, int count);
-    }
-
     private NearestRounding() {}
 
     /**
@@ -22,7 +16,7 @@ final class NearestRounding {
      * @param group weights of a row that share a grid; −1 for whole rows
      * @param symmetric whether {@code fitter} has 0 at code 2^(bits − 1) always, so that no zero points are kept
      */
-    static GridStorage pack(LinearTask task, int bits, int group, boolean symmetric, Fitter fitter) {
+    static GridStorage pack(LinearTask task, int bits, int group, boolean symmetric, GroupRounding.Fitter fitter) {
         int columns = task.columns();
         float[] weights = task.weights().array();
         GridStorage.Builder result =
@@ -42,7 +36,7 @@ final class NearestRounding {
     }
 
     /** What {@link #pack} and decoding leave of the weights, in place. */
-    static void round(Tensor weights, int group, Backend backend, Fitter fitter) {
+    static void round(Tensor weights, int group, Backend backend, GroupRounding.Fitter fitter) {
         int columns = weights.columns();
         int groupSize = group == -1 ? columns : Math.min(group, columns);
         float[] numbers = weights.array();

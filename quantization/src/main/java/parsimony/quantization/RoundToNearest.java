@@ -30,12 +30,16 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
      */
     public record Options(int bits, int group, boolean symmetric) {
         public Options {
-            if (bits < 2 || bits > 8) {
-                throw new IllegalArgumentException("bits must be from 2 to 8, not " + bits);
-            }
-            if (group != -1 && group < 1) {
-                throw new IllegalArgumentException("group must be at least 1, or -1 for whole rows, not " + group);
-            }
+            checkGrid(bits, group);
+        }
+    }
+
+    static void checkGrid(int bits, int group) {
+        if (bits < 2 || bits > 8) {
+            throw new IllegalArgumentException("bits must be from 2 to 8, not " + bits);
+        }
+        if (group != -1 && group < 1) {
+            throw new IllegalArgumentException("group must be at least 1, or -1 for whole rows, not " + group);
         }
     }
 

@@ -30,7 +30,7 @@ import parsimony.core.tensor.WeightStorage;
 import tools.jackson.databind.JsonNode;
 
 class AwqTest extends TechniqueContract<Awq.Options> {
-    private static final JsonNode OFFICIAL = Fixtures.read("awq");
+    private static final JsonNode FIXTURE = Official.read("awq");
     private static final int RATIOS = 20;
 
     /**
@@ -56,8 +56,8 @@ class AwqTest extends TechniqueContract<Awq.Options> {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
     void losesWithEachRatioWhatTheOfficialCodeLoses(int index) {
-        JsonNode official = OFFICIAL.get("cases").get(index);
-        double[] expected = Fixtures.vector(official.get("losses"));
+        JsonNode official = FIXTURE.get("cases").get(index);
+        double[] expected = Official.vector(official.get("losses"));
         assertCloseTo(Awq.losses(down(), options(official)), Arrays.copyOfRange(expected, 60, 80), 1e-4);
         assertCloseTo(Awq.losses(gateAndUp(), options(official)), Arrays.copyOfRange(expected, 40, 60), 1e-4);
     }
@@ -65,23 +65,23 @@ class AwqTest extends TechniqueContract<Awq.Options> {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
     void choosesTheOfficialScales(int index) {
-        JsonNode official = OFFICIAL.get("cases").get(index);
+        JsonNode official = FIXTURE.get("cases").get(index);
         assertCloseTo(
                 doubles(new Awq().balance(down(), options(official))),
-                Fixtures.vector(official.get("downScales")),
+                Official.vector(official.get("downScales")),
                 1e-6);
         assertCloseTo(
                 doubles(new Awq().balance(gateAndUp(), options(official))),
-                Fixtures.vector(official.get("gateUpScales")),
+                Official.vector(official.get("gateUpScales")),
                 1e-6);
     }
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
     void losesOnOneMatrixWhatTheOfficialCodeLoses(int index) {
-        JsonNode official = OFFICIAL.get("cases").get(index);
-        Tensor weight = Fixtures.matrix(OFFICIAL.get("down"));
-        Tensor inputs = Fixtures.matrix(OFFICIAL.get("downInputs"));
+        JsonNode official = FIXTURE.get("cases").get(index);
+        Tensor weight = Official.matrix(FIXTURE.get("down"));
+        Tensor inputs = Official.matrix(FIXTURE.get("downInputs"));
         MatrixTrial scaled = run(bits(official) + ",clip=false", weight, inputs);
         assertThat(scaled.result()).isInstanceOf(ScaledInputStorage.class);
         double expected = official.get("downError").asDouble();
@@ -95,11 +95,11 @@ class AwqTest extends TechniqueContract<Awq.Options> {
     @ParameterizedTest
     @CsvSource({"0, gate", "0, up", "1, gate", "1, up"})
     void clipsWhereTheOfficialCodeClips(int index, String name) {
-        JsonNode official = OFFICIAL.get("cases").get(index);
+        JsonNode official = FIXTURE.get("cases").get(index);
         JsonNode clip = official.get("clip").get(name);
-        double[] scales = Fixtures.vector(official.get("gateUpScales"));
-        Tensor weight = Fixtures.matrix(OFFICIAL.get(name));
-        Tensor inputs = Fixtures.matrix(OFFICIAL.get("gateUpInputs"));
+        double[] scales = Official.vector(official.get("gateUpScales"));
+        Tensor weight = Official.matrix(FIXTURE.get(name));
+        Tensor inputs = Official.matrix(FIXTURE.get("gateUpInputs"));
         for (int i = 0; i < weight.size(); i++) {
             weight.array()[i] *= (float) scales[i % scales.length];
         }
@@ -110,7 +110,7 @@ class AwqTest extends TechniqueContract<Awq.Options> {
                 .result()
                 .decode();
         double expected = clip.get("scaledError").asDouble();
-        assertThat(Fixtures.error(weight, plain, inputs)).isCloseTo(expected, within(1e-4 * expected));
+        assertThat(Official.error(weight, plain, inputs)).isCloseTo(expected, within(1e-4 * expected));
 
         // The official code looked at every other token here; given these alone, ours looks at all of them.
         Tensor sample = Tensor.zeros(inputs.rows() / 2, inputs.columns());
@@ -143,14 +143,14 @@ class AwqTest extends TechniqueContract<Awq.Options> {
             }
         }
         expected = clip.get("clippedError").asDouble();
-        assertThat(Fixtures.error(weight, result, inputs)).isCloseTo(expected, within(1e-4 * expected));
+        assertThat(Official.error(weight, result, inputs)).isCloseTo(expected, within(1e-4 * expected));
     }
 
     @Test
     void leavesQueriesAndKeysUnclipped() {
-        JsonNode official = OFFICIAL.get("cases").get(1);
-        Tensor weight = Fixtures.matrix(OFFICIAL.get("gate"));
-        Tensor inputs = Fixtures.matrix(OFFICIAL.get("gateUpInputs"));
+        JsonNode official = FIXTURE.get("cases").get(1);
+        Tensor weight = Official.matrix(FIXTURE.get("gate"));
+        Tensor inputs = Official.matrix(FIXTURE.get("gateUpInputs"));
         TechniqueSpec clipping = TechniqueSpec.parse("awq:grid=1," + bits(official));
         TechniqueSpec plain = TechniqueSpec.parse("awq:grid=1,clip=false," + bits(official));
         for (String name : List.of("q_proj", "k_proj", "v_proj")) {
@@ -183,8 +183,8 @@ class AwqTest extends TechniqueContract<Awq.Options> {
     @ParameterizedTest
     @ValueSource(strings = {"bits=4,group=32", "bits=3", "bits=2,group=5", "bits=4,group=32,symmetric=true", "group=1"})
     void survivesHostileNumbers(String options) {
-        Tensor weight = Fixtures.matrix(OFFICIAL.get("down"));
-        Tensor inputs = Fixtures.matrix(OFFICIAL.get("downInputs"));
+        Tensor weight = Official.matrix(FIXTURE.get("down"));
+        Tensor inputs = Official.matrix(FIXTURE.get("downInputs"));
         for (int i = 0; i < weight.columns(); i++) {
             weight.array()[3 * weight.columns() + i] = 0;
         }
@@ -227,7 +227,7 @@ class AwqTest extends TechniqueContract<Awq.Options> {
 
     private InputGroupTask down() {
         InputGroup alone = InputGroup.of(linear("down"));
-        return InputGroups.task(alone, Fixtures.matrix(OFFICIAL.get("downInputs")), exact);
+        return InputGroups.task(alone, Official.matrix(FIXTURE.get("downInputs")), exact);
     }
 
     /** Gate and up of a feed-forward, of which the outputs are looked at. */
@@ -242,11 +242,11 @@ class AwqTest extends TechniqueContract<Awq.Options> {
                 (context, block, x) -> down.forward(
                         context.ops(),
                         context.ops().swiGlu(gate.forward(context.ops(), x), up.forward(context.ops(), x))));
-        return InputGroups.task(group, Fixtures.matrix(OFFICIAL.get("gateUpInputs")), exact);
+        return InputGroups.task(group, Official.matrix(FIXTURE.get("gateUpInputs")), exact);
     }
 
     private static Linear linear(String name) {
-        return new Linear(name, new TensorStorage(Fixtures.matrix(OFFICIAL.get(name))), null);
+        return new Linear(name, new TensorStorage(Official.matrix(FIXTURE.get(name))), null);
     }
 
     private static String bits(JsonNode official) {

@@ -93,7 +93,7 @@ class LlmInt8Test extends TechniqueContract<LlmInt8.Options> {
         MatrixTrial trial = run("threshold=6", weight, inputs);
         assertThat(trial.outliers()).isEqualTo(OptionalLong.of(ROWS));
         // A scale for each row, a column of 16 bits and its number.
-        assertThat(trial.result().bytes()).isEqualTo(ROWS * COLUMNS + 4 * ROWS + 2 * ROWS + 4);
+        assertThat(trial.result().bytes()).isEqualTo(ROWS * COLUMNS + 4 * ROWS + 2 * ROWS + 2);
         assertThat(run("threshold=inf", weight, inputs).outliers()).isEqualTo(OptionalLong.empty());
     }
 

@@ -26,7 +26,7 @@ import parsimony.core.tensor.WeightStorage;
 import tools.jackson.databind.JsonNode;
 
 class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
-    private static final JsonNode OFFICIAL = Fixtures.read("smoothquant");
+    private static final JsonNode FIXTURE = Official.read("smoothquant");
 
     private final Backend backend = new ScalarBackend();
     private final TechniqueContext exact = TechniqueContext.of(backend).withScaleType(DataType.F32);
@@ -44,12 +44,12 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
     void scalesAndOutputsAreThoseOfTheOfficialCode(int index) {
-        JsonNode official = OFFICIAL.get("cases").get(index);
+        JsonNode official = FIXTURE.get("cases").get(index);
         Tensor weight = weights(official);
         Tensor inputs = normed(official);
         MatrixTrial smoothed = run("alpha=" + official.get("alpha"), weight, inputs);
         ScaledInputStorage result = (ScaledInputStorage) smoothed.result();
-        double[] scales = Fixtures.vector(official.get("scales"));
+        double[] scales = Official.vector(official.get("scales"));
         float[] divided = result.scales().decode().array();
         for (int i = 0; i < scales.length; i++) {
             assertThat(1.0 / divided[i]).as("scale " + i).isCloseTo(scales[i], within(1e-6 * scales[i]));
@@ -59,7 +59,7 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
         backend.prepare(result).multiply(inputs, outputs);
         int first = 0;
         for (JsonNode part : official.get("outputs")) {
-            Tensor expected = Fixtures.matrix(part);
+            Tensor expected = Official.matrix(part);
             for (int n = 0; n < inputs.rows(); n++) {
                 for (int i = 0; i < expected.columns(); i++) {
                     assertThat(outputs.matrix().get(n, first + i))
@@ -80,7 +80,7 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
     /** The three matrices behind the norm as one, [64, 32]: they share their scales and nothing else is shared. */
     private static Tensor weights(JsonNode official) {
         List<Tensor> parts =
-                official.get("weights").valueStream().map(Fixtures::matrix).toList();
+                official.get("weights").valueStream().map(Official::matrix).toList();
         Tensor all = Tensor.zeros(
                 parts.stream().mapToInt(Tensor::rows).sum(), parts.getFirst().columns());
         int offset = 0;
@@ -94,11 +94,11 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
     /** What the norm gives; computed in double precision, as the official numbers were. */
     private static Tensor normed(JsonNode official) {
         boolean centred = official.get("norm").asString().equals("layernorm");
-        double[] gain = Fixtures.vector(official.get("normWeight"));
+        double[] gain = Official.vector(official.get("normWeight"));
         JsonNode rows = official.get("x");
         Tensor normed = Tensor.zeros(rows.size(), gain.length);
         for (int n = 0; n < rows.size(); n++) {
-            double[] row = Fixtures.vector(rows.get(n));
+            double[] row = Official.vector(rows.get(n));
             double mean = 0;
             for (double x : row) {
                 mean += centred ? x / row.length : 0;
@@ -119,7 +119,7 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
     @ParameterizedTest
     @CsvSource({"o1, TOKEN", "o2, TENSOR", "o3, FIXED"})
     void aLevelIsWhatInputsShareAScale(String level, Range range) {
-        JsonNode official = OFFICIAL.get("cases").get(0);
+        JsonNode official = FIXTURE.get("cases").get(0);
         Tensor inputs = normed(official);
         RoundedInputStorage result = (RoundedInputStorage)
                 run("alpha=none,level=" + level, weights(official), inputs).result();
@@ -133,7 +133,7 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
 
     @Test
     void oneScaleForAllWeightsIsThatOfTheLargest() {
-        JsonNode official = OFFICIAL.get("cases").get(0);
+        JsonNode official = FIXTURE.get("cases").get(0);
         Tensor weight = weights(official);
         float largest = 0;
         for (float x : weight.array()) {
@@ -150,8 +150,8 @@ class SmoothQuantTest extends TechniqueContract<SmoothQuant.Options> {
     @ParameterizedTest
     @ValueSource(strings = {"alpha=0.5", "alpha=0", "alpha=1", "level=o3", "level=o2,weights=tensor", "alpha=none"})
     void survivesHostileNumbers(String options) {
-        Tensor weight = weights(OFFICIAL.get("cases").get(0));
-        Tensor inputs = normed(OFFICIAL.get("cases").get(0));
+        Tensor weight = weights(FIXTURE.get("cases").get(0));
+        Tensor inputs = normed(FIXTURE.get("cases").get(0));
         for (int i = 0; i < weight.columns(); i++) {
             weight.array()[3 * weight.columns() + i] = 0;
         }

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.report.LossPage;
 import parsimony.core.backend.Backend;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Transformer;
@@ -17,6 +18,7 @@ import parsimony.core.text.BpeTrainer;
 import parsimony.core.text.Corpus;
 import parsimony.core.text.TokenFile;
 import parsimony.core.text.Tokenizer;
+import parsimony.core.train.LossCurve;
 import parsimony.core.train.Recipe;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingRun;
@@ -113,16 +115,21 @@ final class Train implements Callable<Integer> {
             }
             TrainingRun run = new TrainingRun(
                     new Trainer(model, data::read, backend, recipe.training()), output, CHECKPOINT_STEPS);
-            int done = run.reports().size();
+            int done = run.step();
             say((done == 0 ? "training " : "going on after step " + done + " with ")
                     + recipe.model().parameters() + " parameters on " + data.tokens() + " tokens");
-            Progress progress = new Progress(recipe, done);
-            run.run(progress::report);
+            Progress progress = new Progress(recipe, run.curve(), done);
+            run.run(progress);
             progress.end();
         }
         Path finished = output.resolve("model");
-        new LanguageModel(recipeName, model, cutter).saveHuggingFace(finished, DataType.BF16);
+        new LanguageModel(modelName(), model, cutter).saveHuggingFace(finished, DataType.BF16);
         say("written: " + finished);
+    }
+
+    /** The recipe's name, also where it is a file. */
+    private String modelName() {
+        return Path.of(recipeName).getFileName().toString().replaceFirst("\\.json$", "");
     }
 
     private Corpus corpus(Recipe recipe) throws IOException {
@@ -150,21 +157,22 @@ final class Train implements Callable<Integer> {
     }
 
     /** Loss, speed and time left: one line that is written over on a terminal, a line now and then in a file. */
-    private final class Progress {
+    private final class Progress implements TrainingRun.Listener {
         private final Recipe recipe;
+        private final LossCurve curve;
         private final PrintWriter err = spec.commandLine().getErr();
         private final StatusLine status = new StatusLine(err, Terminal.showsErrors());
         private final int firstStep;
         private final long started = System.nanoTime();
-        private double loss = Double.NaN;
 
-        Progress(Recipe recipe, int firstStep) {
+        Progress(Recipe recipe, LossCurve curve, int firstStep) {
             this.recipe = recipe;
+            this.curve = curve;
             this.firstStep = firstStep;
         }
 
-        void report(Trainer.Report report) {
-            loss = Double.isNaN(loss) ? report.loss() : 0.95 * loss + 0.05 * report.loss();
+        @Override
+        public void stepped(Trainer.Report report) {
             double secondsPerStep = (System.nanoTime() - started) / 1e9 / (report.step() - firstStep);
             long left = Math.round((recipe.training().steps() - report.step()) * secondsPerStep);
             String line = String.format(
@@ -172,7 +180,7 @@ final class Train implements Callable<Integer> {
                     "step %d of %d, loss %.3f, gradient %.2f, rate %.1e, %.0f tokens/s, %d:%02d:%02d left",
                     report.step(),
                     recipe.training().steps(),
-                    loss,
+                    curve.smoothed().getLast(),
                     report.gradientNorm(),
                     report.learningRate(),
                     recipe.training().tokensPerStep() / secondsPerStep,
@@ -183,6 +191,11 @@ final class Train implements Callable<Integer> {
             if (!Terminal.showsErrors() && report.step() % STEPS_PER_LINE == 0) {
                 say(line);
             }
+        }
+
+        @Override
+        public void saved() throws IOException {
+            LossPage.write(modelName(), curve, recipe.training(), output.resolve("loss.html"));
         }
 
         void end() {

@@ -96,7 +96,7 @@ public final class CompareJob {
         long started = System.nanoTime();
         Ops ops = new Ops(backend);
         listener.doing("encoding the held-out text");
-        HeldOutText text = heldOutText();
+        HeldOutText text = HeldOutText.of(options.textName, options.heldOut, model.tokenizer());
         TechniqueContext context = TechniqueContext.of(backend)
                 .withCalibration(options.calibration)
                 .withSeed(options.seed);
@@ -170,16 +170,6 @@ public final class CompareJob {
 
     private boolean isOver(long started) {
         return options.deadline != null && System.nanoTime() - started > options.deadline.toNanos();
-    }
-
-    private HeldOutText heldOutText() {
-        return new HeldOutText(
-                options.textName,
-                options.heldOut.documents().stream()
-                        .map(document -> new HeldOutText.Document(
-                                model.tokenizer().encode(document.text(), false),
-                                Corpus.of(List.of(document)).bytes()))
-                        .toList());
     }
 
     private static double bitsPerWeight(Transformer model) {

@@ -51,6 +51,10 @@ class TrainTest {
                 "train", "--recipe", recipe.toString(), "--corpus", jars.toString(), "--output", output.toString());
         assertThat(exit).as(err.toString()).isZero();
         assertThat(output.resolve("loss.csv")).content().hasLineCount(4);
+        assertThat(output.resolve("loss.html"))
+                .content()
+                .contains("recipe: loss", "after 3 steps")
+                .doesNotContain("{{");
         assertThat(HuggingFaceFolder.load(output.resolve("model")).config().hiddenSize())
                 .isEqualTo(16);
     }

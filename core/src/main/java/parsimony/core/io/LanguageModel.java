@@ -8,7 +8,9 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import parsimony.core.AtomicFile;
 import parsimony.core.ModelFormatException;
+import parsimony.core.Unfinished;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.DataType;
 import parsimony.core.text.GgufTokenizer;
@@ -54,21 +56,15 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
      * @throws IOException if it is not part of this build, or cannot be read
      */
     public static LanguageModel embedded(Embedded model) throws IOException {
-        Path folder = Files.createTempDirectory("parsimony-");
-        try {
+        // What was mapped stays readable after its name is gone.
+        try (Unfinished folder = Unfinished.folder(Path.of(System.getProperty("java.io.tmpdir"), "parsimony"))) {
             for (String file : Embedded.FILES) {
                 try (InputStream in = resource(model, file)) {
-                    Files.copy(in, folder.resolve(file));
+                    Files.copy(in, folder.path().resolve(file));
                 }
             }
-            LanguageModel opened = open(folder, null);
+            LanguageModel opened = open(folder.path(), null);
             return new LanguageModel(model.folder, opened.transformer, opened.tokenizer);
-        } finally {
-            // What was mapped stays readable after its name is gone.
-            for (String file : Embedded.FILES) {
-                Files.deleteIfExists(folder.resolve(file));
-            }
-            Files.deleteIfExists(folder);
         }
     }
 

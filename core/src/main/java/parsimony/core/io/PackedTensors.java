@@ -18,6 +18,7 @@ import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.LowRankStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
 import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.SumStorage;
 import parsimony.core.tensor.TensorStorage;
@@ -42,6 +43,7 @@ final class PackedTensors {
             SumStorage.class,
             ColumnsStorage.class,
             SparseStorage.class,
+            SparseGridStorage.class,
             LowRankStorage.class,
             ScaledInputStorage.class,
             RoundedInputStorage.class);

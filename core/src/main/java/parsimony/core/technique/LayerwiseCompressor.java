@@ -12,7 +12,9 @@ import parsimony.core.model.ForwardContext;
 import parsimony.core.model.InputGroup;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
+import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
@@ -68,7 +70,7 @@ public abstract class LayerwiseCompressor<O extends Record> implements Technique
         List<ForwardContext> text = List.of(new ForwardContext(new Ops(context.backend()), null, null, List.of()));
         float[] factors = balance(new InputGroupTask(alone, statistics, text, 0, context), options);
         if (factors == null) {
-            return compress(task, options);
+            return compressed(task, options);
         }
         statistics.divide(factors);
         multiplyColumns(task.weights(), factors);
@@ -76,7 +78,7 @@ public abstract class LayerwiseCompressor<O extends Record> implements Technique
         for (int i = 0; i < divided.length; i++) {
             divided[i] = 1 / factors[i];
         }
-        return ScaledInputStorage.of(compress(task, options), divided);
+        return ScaledInputStorage.of(compressed(task, options), divided);
     }
 
     @Override
@@ -84,6 +86,14 @@ public abstract class LayerwiseCompressor<O extends Record> implements Technique
         Transformer result = model.copy();
         new Walk(result, options, context).run();
         return result;
+    }
+
+    /** Leaves out the codes of weights that were pruned: a technique that makes grids need not know of that form. */
+    private WeightStorage compressed(LinearTask task, O options) {
+        WeightStorage result = compress(task, options);
+        return task.zeros() != null && result instanceof GridStorage grid
+                ? SparseGridStorage.of(grid, task.zeros())
+                : result;
     }
 
     private static void checkFinite(String name, Tensor inputs) {
@@ -138,7 +148,7 @@ public abstract class LayerwiseCompressor<O extends Record> implements Technique
                 }
                 for (Linear linear : block.linears()) {
                     InputStatistics seen = statistics.remove(linear);
-                    linear.setWeight(compress(
+                    linear.setWeight(compressed(
                             LinearTask.of(linear.name(), linear.weight(), zeros.get(linear), seen, context), options));
                     context.progress().update(linear.name(), ++done, total, bytes);
                 }

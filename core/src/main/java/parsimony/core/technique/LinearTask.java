@@ -17,6 +17,7 @@ import parsimony.core.tensor.WeightStorage;
  * @param seed of this layer's random choices
  * @param scaleType how scales are to be kept
  * @param backend for heavy products and parallel loops
+ * @param progress hears what the user should know
  */
 public record LinearTask(
         String name,
@@ -25,7 +26,8 @@ public record LinearTask(
         InputStatistics statistics,
         long seed,
         DataType scaleType,
-        Backend backend) {
+        Backend backend,
+        Progress progress) {
     static LinearTask of(
             String name, WeightStorage storage, BitSet zeros, InputStatistics statistics, TechniqueContext context) {
         Tensor weights = storage.decode();
@@ -41,7 +43,8 @@ public record LinearTask(
                 statistics,
                 31 * context.seed() + name.hashCode(),
                 context.scaleType(),
-                context.backend());
+                context.backend(),
+                context.progress());
     }
 
     /** The zeros of a matrix that was pruned; null for any other. */

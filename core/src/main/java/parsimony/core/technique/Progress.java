@@ -14,4 +14,7 @@ public interface Progress {
      *     statistics
      */
     void update(String what, int done, int total, long bytes);
+
+    /** Hears of something that the user should know and that stops nothing, in one sentence that names the layer. */
+    default void note(String message) {}
 }

@@ -4,53 +4,72 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.OptionalLong;
 
 /**
- * A matrix of which only some columns are not zero, such as the inputs that carry outliers (OWQ, LLM.int8).
+ * A matrix of which only some columns are kept, in any order, while the others are zero: the inputs that carry outliers
+ * (OWQ, LLM.int8), those that do not, or all of them in the order in which they share groups (GPTQ).
  *
- * @param columns inputs
- * @param indices the k inputs that have weights, ascending, 32 bits each
+ * @param columns inputs, at most 65,536
+ * @param indices the k inputs that have weights, each once, 16 bits each
  * @param values their weights [out, k], k at least 1
  */
 public record ColumnsStorage(int columns, MemorySegment indices, WeightStorage values) implements WeightStorage {
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int MOST_COLUMNS = 1 << 16;
 
     public ColumnsStorage {
-        if (indices.byteSize() != 4L * values.columns()) {
+        if (columns > MOST_COLUMNS) {
+            throw new IllegalArgumentException("at most " + MOST_COLUMNS + " inputs can be numbered, not " + columns);
+        }
+        if (indices.byteSize() != 2L * values.columns()) {
             throw new IllegalArgumentException(
                     indices.byteSize() + " bytes do not hold the numbers of " + values.columns() + " columns");
         }
-        int last = -1;
+        BitSet seen = new BitSet(columns);
         for (int i = 0; i < values.columns(); i++) {
-            int index = indices.getAtIndex(INT, i);
-            if (index <= last || index >= columns) {
-                throw new IllegalArgumentException("column " + index + " of " + columns + " after column " + last);
+            int index = Short.toUnsignedInt(indices.getAtIndex(SHORT, i));
+            if (index >= columns || seen.get(index)) {
+                throw new IllegalArgumentException(
+                        "column " + index + " of " + columns + " is there twice or too much");
             }
-            last = index;
+            seen.set(index);
         }
     }
 
     /**
-     * The columns {@code chosen}, ascending, of {@code weights} [out, in], as numbers of {@code type}.
+     * The columns {@code chosen} of {@code weights} [out, in], as numbers of {@code type}.
      *
      * @param chosen at least one column
      */
     public static ColumnsStorage of(DataType type, Tensor weights, int[] chosen) {
-        MemorySegment indices = NativeMemory.allocate(4L * chosen.length);
         Tensor kept = Tensor.zeros(weights.rows(), chosen.length);
         for (int i = 0; i < chosen.length; i++) {
-            indices.setAtIndex(INT, i, chosen[i]);
             for (int row = 0; row < weights.rows(); row++) {
                 kept.array()[row * chosen.length + i] = weights.array()[row * weights.columns() + chosen[i]];
             }
         }
-        return new ColumnsStorage(weights.columns(), indices, DenseStorage.of(type, new TensorStorage(kept)));
+        return of(DenseStorage.of(type, new TensorStorage(kept)), weights.columns(), chosen);
+    }
+
+    /**
+     * A matrix of {@code columns} inputs whose column {@code chosen[i]} is column i of {@code values}.
+     *
+     * @param values [out, chosen.length]
+     */
+    public static ColumnsStorage of(WeightStorage values, int columns, int[] chosen) {
+        MemorySegment indices = NativeMemory.allocate(2L * chosen.length);
+        for (int i = 0; i < chosen.length; i++) {
+            indices.setAtIndex(SHORT, i, (short) chosen[i]);
+        }
+        return new ColumnsStorage(columns, indices, values);
     }
 
     /** The input that column {@code i} of {@link #values} belongs to. */
     public int index(int i) {
-        return indices.getAtIndex(INT, i);
+        return Short.toUnsignedInt(indices.getAtIndex(SHORT, i));
     }
 
     @Override
@@ -73,13 +92,15 @@ public record ColumnsStorage(int columns, MemorySegment indices, WeightStorage v
         return indices.byteSize() + values.bytes();
     }
 
+    /** All of them if they are floats, for then they are kept for their exactness. */
     @Override
     public OptionalLong outliers() {
-        return OptionalLong.of((long) rows() * values.columns());
+        return values instanceof AffineGroups ? values.outliers() : OptionalLong.of((long) rows() * values.columns());
     }
 
     @Override
     public String format() {
-        return values.columns() + (values.columns() == 1 ? " column " : " columns ") + values.format();
+        int kept = values.columns();
+        return (kept == columns ? "permuted " : kept + (kept == 1 ? " column " : " columns ")) + values.format();
     }
 }

@@ -35,7 +35,7 @@ public record GridStorage(
         }
     }
 
-    private static void checkShape(int rows, int columns, int bits, int groupSize) {
+    static void checkShape(int rows, int columns, int bits, int groupSize) {
         if (bits < 2 || bits > 8) {
             throw new IllegalArgumentException("a code has 2 to 8 bits, not " + bits);
         }
@@ -45,7 +45,7 @@ public record GridStorage(
         }
     }
 
-    private static void checkSize(String what, MemorySegment segment, long expected) {
+    static void checkSize(String what, MemorySegment segment, long expected) {
         if (segment.byteSize() != expected) {
             throw new IllegalArgumentException(what + " take " + expected + " bytes, not " + segment.byteSize());
         }
@@ -157,15 +157,7 @@ public record GridStorage(
 
     /** The code that stands for 0 in a group. */
     public int zeroPoint(int row, int group) {
-        if (zeroPoints == null) {
-            return 1 << (bits - 1);
-        }
-        long firstBit = ((long) row * groups() + group) * bits;
-        int buffer = Byte.toUnsignedInt(zeroPoints.get(ValueLayout.JAVA_BYTE, firstBit / 8));
-        if (firstBit % 8 + bits > 8) {
-            buffer |= Byte.toUnsignedInt(zeroPoints.get(ValueLayout.JAVA_BYTE, firstBit / 8 + 1)) << 8;
-        }
-        return buffer >>> (firstBit % 8) & ((1 << bits) - 1);
+        return zeroPoints == null ? 1 << (bits - 1) : unpack(zeroPoints, (long) row * groups() + group, bits);
     }
 
     @Override
@@ -204,11 +196,21 @@ public record GridStorage(
         return "int" + bits + (groupSize == columns ? "" : " g" + groupSize);
     }
 
-    private static long packedBytes(long count, int bits) {
+    static long packedBytes(long count, int bits) {
         return (count * bits + 7) / 8;
     }
 
-    private static void pack(byte[] values, int from, int count, int bits, MemorySegment target, long position) {
+    /** Number {@code index} of a sequence that {@link #pack} wrote. */
+    static int unpack(MemorySegment packed, long index, int bits) {
+        long firstBit = index * bits;
+        int buffer = Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, firstBit / 8));
+        if (firstBit % 8 + bits > 8) {
+            buffer |= Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, firstBit / 8 + 1)) << 8;
+        }
+        return buffer >>> (firstBit % 8) & ((1 << bits) - 1);
+    }
+
+    static void pack(byte[] values, int from, int count, int bits, MemorySegment target, long position) {
         int buffer = 0;
         int held = 0;
         for (int i = from; i < from + count; i++) {

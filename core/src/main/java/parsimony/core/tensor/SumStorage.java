@@ -49,9 +49,14 @@ public record SumStorage(WeightStorage first, WeightStorage second) implements W
 
     @Override
     public OptionalLong outliers() {
-        OptionalLong before = first.outliers();
-        OptionalLong added = second.outliers();
+        OptionalLong before = apart(first);
+        OptionalLong added = apart(second);
         return before.isEmpty() && added.isEmpty() ? before : OptionalLong.of(before.orElse(0) + added.orElse(0));
+    }
+
+    /** A sparse matrix beside another one holds what is kept apart. */
+    private static OptionalLong apart(WeightStorage part) {
+        return part instanceof SparseStorage sparse ? OptionalLong.of(sparse.count()) : part.outliers();
     }
 
     @Override

@@ -228,10 +228,12 @@ public abstract class BackendContract {
             holes.array()[i] *= i % 5 == 0 ? 1 : 0;
         }
         WeightStorage kept = ColumnsStorage.of(DataType.F16, tensor(rows, columns), chosen);
+        int[] reversed = IntStream.range(0, columns).map(i -> columns - 1 - i).toArray();
         WeightStorage lowRank =
                 new LowRankStorage(new TensorStorage(tensor(rows, 3)), new TensorStorage(tensor(3, columns)));
         return List.of(
                 kept,
+                ColumnsStorage.of(dense, columns, reversed),
                 SparseStorage.of(DataType.F32, holes),
                 lowRank,
                 new SumStorage(decodedOnly, kept),
