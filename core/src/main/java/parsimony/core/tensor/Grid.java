@@ -83,6 +83,30 @@ public record Grid(int bits, float scale, int zeroPoint) {
         return sum;
     }
 
+    /**
+     * The grid whose points are (maximum − minimum) / (2^bits − 1) apart, with 0 at the code nearest to where it lies between the two:
+     * it spans both if 0 does lie between them, otherwise it begins or ends at 0 and may not reach them (AWQ's grid).
+     */
+    public static Grid between(float minimum, float maximum, int bits, DataType scaleType) {
+        int largestCode = (1 << bits) - 1;
+        // In a group that was clipped on both sides 0 and both ends lie midway between two codes, where the noise of
+        // rounding would choose. So the scale is rounded down and the zero point found without it.
+        double span = (double) maximum - minimum;
+        float step = (float) (span / largestCode);
+        float scale = scaleType.roundPositive(step > span / largestCode ? Math.nextDown(step) : step);
+        double zeroPoint = Math.rint(-(double) minimum * largestCode / span);
+        return new Grid(bits, scale, (int) Math.clamp(zeroPoint, 0.0, largestCode));
+    }
+
+    /**
+     * The grid with 0 at code 2^(bits − 1) and {@code magnitude} at the largest code: scale = magnitude / (2^(bits − 1) − 1), as the
+     * factors of an integer product have it.
+     */
+    public static Grid ofMagnitude(float magnitude, int bits, DataType scaleType) {
+        int middle = 1 << (bits - 1);
+        return new Grid(bits, scaleType.roundPositive(magnitude / (middle - 1)), middle);
+    }
+
     /** The code of the nearest grid point, halves to even. */
     public int code(float x) {
         return (int) Math.clamp(Math.rint(x / scale) + zeroPoint, 0.0, (1 << bits) - 1);
