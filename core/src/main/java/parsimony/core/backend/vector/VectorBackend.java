@@ -64,7 +64,7 @@ public class VectorBackend extends ScalarBackend {
     }
 
     private PreparedMatrix prepareWhole(WeightStorage storage) {
-        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+        if (storage instanceof AffineGroups groups && Packer.suits(groups)) {
             return new PackedMatrix(groups, parallel, gemm);
         }
         return new RowMatrix(storage, matvec, gemm);
