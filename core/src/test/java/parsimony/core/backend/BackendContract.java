@@ -235,6 +235,11 @@ public abstract class BackendContract {
                 kept,
                 ColumnsStorage.of(dense, columns, reversed),
                 SparseStorage.of(DataType.F32, holes),
+                SparseStorage.of(DataType.BF16, holes, SparseStorage.Positions.BITMASK),
+                SparseStorage.of(DataType.F16, holes, SparseStorage.Positions.BITMASK),
+                SparseStorage.of(DataType.BF16, holes, SparseStorage.Positions.NUMBERS),
+                SparseStorage.of(DataType.F32, Tensor.zeros(rows, columns)),
+                SparseStorage.of(DataType.BF16, tensor(rows, columns)),
                 lowRank,
                 new SumStorage(decodedOnly, kept),
                 ScaledInputStorage.of(
