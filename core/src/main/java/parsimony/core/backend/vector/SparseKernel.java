@@ -3,6 +3,7 @@ package parsimony.core.backend.vector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
@@ -54,7 +55,7 @@ final class SparseKernel {
     }
 
     /** Weights of a row times one vector. */
-    float multiply(int row, int start, float[] x, int xOffset) {
+    float multiply(int row, int start, float[] x, int xOffset, float[] sums) {
         FloatVector even = FloatVector.zero(SPECIES);
         FloatVector odd = even;
         long maskAt = (long) row * rowBytes;
@@ -69,11 +70,13 @@ final class SparseKernel {
             odd = spread(oddAt, oddBits).fma(FloatVector.fromArray(SPECIES, x, xOffset + column + LANES), odd);
             at = oddAt + Integer.bitCount(oddBits);
         }
-        return addRest(even.add(odd), maskAt, column, at, x, xOffset);
+        even.add(odd).intoArray(sums, 0);
+        return addRest(sums, 0, maskAt, column, at, x, xOffset);
     }
 
     /** Weights of a row times four vectors, {@code xStride} apart, whose outputs are {@code yStride} apart. */
-    void multiplyFour(int row, int start, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+    void multiplyFour(
+            int row, int start, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride, float[] sums) {
         FloatVector even0 = FloatVector.zero(SPECIES);
         FloatVector even1 = even0;
         FloatVector even2 = even0;
@@ -104,14 +107,41 @@ final class SparseKernel {
             odd2 = weights.fma(FloatVector.fromArray(SPECIES, x, x2 + column + LANES), odd2);
             odd3 = weights.fma(FloatVector.fromArray(SPECIES, x, x3 + column + LANES), odd3);
         }
-        y[yOffset] = addRest(even0.add(odd0), maskAt, column, at, x, xOffset);
-        y[yOffset + yStride] = addRest(even1.add(odd1), maskAt, column, at, x, x1);
-        y[yOffset + 2 * yStride] = addRest(even2.add(odd2), maskAt, column, at, x, x2);
-        y[yOffset + 3 * yStride] = addRest(even3.add(odd3), maskAt, column, at, x, x3);
+        even0.add(odd0).intoArray(sums, 0);
+        even1.add(odd1).intoArray(sums, LANES);
+        even2.add(odd2).intoArray(sums, 2 * LANES);
+        even3.add(odd3).intoArray(sums, 3 * LANES);
+        for (int vector = 0; vector < VECTORS; vector++) {
+            y[yOffset + vector * yStride] =
+                    addRest(sums, vector * LANES, maskAt, column, at, x, xOffset + vector * xStride);
+        }
     }
 
-    private float addRest(FloatVector sums, long maskAt, int column, int at, float[] x, int xOffset) {
-        float sum = VectorMath.sum(sums);
+    /** Writes a row's weights to {@code target}, pruned ones as zeros. */
+    void decode(int row, int start, float[] target, int offset) {
+        long maskAt = (long) row * rowBytes;
+        int at = start;
+        int column = 0;
+        for (; column <= columns - STEP && at <= count - STEP; column += STEP) {
+            int bits = bits(maskAt + column / 8);
+            spread(at, bits & LANE_MASK).intoArray(target, offset + column);
+            at += Integer.bitCount(bits & LANE_MASK);
+            bits = bits >>> LANES & LANE_MASK;
+            spread(at, bits).intoArray(target, offset + column + LANES);
+            at += Integer.bitCount(bits);
+        }
+        Arrays.fill(target, offset + column, offset + columns, 0);
+        for (; column < columns; column += 8) {
+            int bits = Byte.toUnsignedInt(mask.get(ValueLayout.JAVA_BYTE, maskAt + column / 8));
+            for (; bits != 0; bits &= bits - 1) {
+                target[offset + column + Integer.numberOfTrailingZeros(bits)] =
+                        type.get(values, (long) at++ * type.bytes());
+            }
+        }
+    }
+
+    private float addRest(float[] sums, int offset, long maskAt, int column, int at, float[] x, int xOffset) {
+        float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, sums, offset));
         int next = at;
         for (int first = column; first < columns; first += 8) {
             int bits = Byte.toUnsignedInt(mask.get(ValueLayout.JAVA_BYTE, maskAt + first / 8));

@@ -7,14 +7,19 @@ import parsimony.core.tensor.Tensor;
 
 /**
  * Products with a {@link SparseStorage} that lies where it is, nothing is kept beside it. One vector or a few are multiplied by {@link SparseKernel} where
- * that suits and weight by weight where not; many by {@link SparsePanels}.
+ * that suits and weight by weight where not. Many are multiplied by {@link SparsePanels} if few weights are left; otherwise by {@link Gemm}, for which rows
+ * are decoded: leaving out half of the multiplications saves less than their order costs.
  */
 final class SparseMatrix implements PreparedMatrix {
     /** Below this many multiply-adds waking another thread costs more than it gains. */
     private static final long PARALLEL_WORK = 1 << 16;
 
+    /** If less than one weight in so many is kept, the others are worth leaving out of products with many vectors. */
+    private static final long FEW_WEIGHTS = 6;
+
     private final SparseStorage storage;
     private final SparseKernel kernel;
+    private final RowDecoder decoder;
     private final Parallel parallel;
     private final Gemm gemm;
 
@@ -23,13 +28,16 @@ final class SparseMatrix implements PreparedMatrix {
         this.parallel = parallel;
         this.gemm = gemm;
         kernel = SparseKernel.suits(storage) ? new SparseKernel(storage) : null;
+        decoder = kernel == null
+                ? storage::decodeRow
+                : (row, target, offset) -> kernel.decode(row, storage.start(row), target, offset);
     }
 
     @Override
     public void multiply(Tensor x, Tensor y) {
         int batch = x.rows();
         if (batch > Matvec.VECTORS_AT_MOST) {
-            new SparsePanels(storage, parallel).multiply(x, y);
+            multiplyMany(x, y);
             return;
         }
         int rows = storage.rows();
@@ -42,6 +50,16 @@ final class SparseMatrix implements PreparedMatrix {
                 tasks, task -> multiplyRows(Gemm.share(rows, task, tasks), Gemm.share(rows, task + 1, tasks), x, y));
     }
 
+    private void multiplyMany(Tensor x, Tensor y) {
+        int rows = storage.rows();
+        int in = storage.columns();
+        if (storage.count() * FEW_WEIGHTS < (long) rows * in) {
+            new SparsePanels(storage, parallel).multiply(x, y);
+        } else {
+            gemm.multiply(true, x.rows(), rows, in, x.array(), 0, in, decoder, false, y.array(), 0, rows);
+        }
+    }
+
     private void multiplyRows(int first, int last, Tensor x, Tensor y) {
         if (kernel == null) {
             multiplyOneByOne(first, last, x, y);
@@ -51,13 +69,14 @@ final class SparseMatrix implements PreparedMatrix {
         int in = storage.columns();
         int out = storage.rows();
         int start = storage.start(first);
+        float[] sums = Scratch.get().sums;
         for (int row = first; row < last; row++) {
             int vector = 0;
             for (; vector + SparseKernel.VECTORS <= batch; vector += SparseKernel.VECTORS) {
-                kernel.multiplyFour(row, start, x.array(), vector * in, in, y.array(), vector * out + row, out);
+                kernel.multiplyFour(row, start, x.array(), vector * in, in, y.array(), vector * out + row, out, sums);
             }
             for (; vector < batch; vector++) {
-                y.array()[vector * out + row] = kernel.multiply(row, start, x.array(), vector * in);
+                y.array()[vector * out + row] = kernel.multiply(row, start, x.array(), vector * in, sums);
             }
             start = storage.start(row + 1);
         }
@@ -92,7 +111,7 @@ final class SparseMatrix implements PreparedMatrix {
     public void multiplyTransposed(Tensor dy, Tensor dx) {
         int out = storage.rows();
         int in = storage.columns();
-        gemm.multiply(false, dy.rows(), in, out, dy.array(), 0, out, storage::decodeRow, true, dx.array(), 0, in);
+        gemm.multiply(false, dy.rows(), in, out, dy.array(), 0, out, decoder, true, dx.array(), 0, in);
     }
 
     @Override
