@@ -57,12 +57,8 @@ final class MeasureSpeed implements Callable<Integer> {
             description = "For how long the model runs before that (default: ${DEFAULT-VALUE}).")
     private int warmUp;
 
-    @Option(
-            names = "--json",
-            paramLabel = "FILE|-",
-            description =
-                    "Write the result as JSON, to a file or with - to standard output, which then shows nothing else.")
-    private String json;
+    @Mixin
+    private JsonOption json;
 
     @Spec
     private CommandSpec spec;
@@ -85,7 +81,7 @@ final class MeasureSpeed implements Callable<Integer> {
                     spec.commandLine(),
                     "--prompt-tokens, --tokens and --repetitions must be at least 1, --warm-up at least 0");
         }
-        JsonTarget target = JsonTarget.of(spec, json);
+        json.check();
         LanguageModel opened = model.open();
         int context = opened.transformer().config().contextLength();
         if ((long) promptTokens + tokens > context) {
@@ -98,7 +94,7 @@ final class MeasureSpeed implements Callable<Integer> {
                     new Ops(backend),
                     opened.transformer(),
                     new Speed.Options(promptTokens, tokens, Duration.ofSeconds(warmUp), repetitions, common.seed()));
-            if (target == null || !target.isStandardOutput()) {
+            if (!json.takesStandardOutput()) {
                 spec.commandLine()
                         .getOut()
                         .printf(
@@ -109,19 +105,17 @@ final class MeasureSpeed implements Callable<Integer> {
                                 speed.prefill(),
                                 speed.decode());
             }
-            if (target != null) {
-                target.write(
-                        spec.commandLine().getOut(),
-                        new Result(
-                                opened.name(),
-                                speed.prefill(),
-                                speed.decode(),
-                                promptTokens,
-                                tokens,
-                                repetitions,
-                                backend.name(),
-                                backend.threads()));
-            }
+            json.write(
+                    spec.commandLine().getOut(),
+                    new Result(
+                            opened.name(),
+                            speed.prefill(),
+                            speed.decode(),
+                            promptTokens,
+                            tokens,
+                            repetitions,
+                            backend.name(),
+                            backend.threads()));
         }
         return 0;
     }
