@@ -90,7 +90,7 @@ final class Train implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Recipe recipe = Recipe.of(recipeName);
-        Files.createDirectories(output);
+        OutputFile.makeFolder(spec, "--output", output);
         if (recipe.training() == null) {
             trainTokenizer(recipe);
         } else {
@@ -162,14 +162,16 @@ final class Train implements Callable<Integer> {
         Path folder = corpusFolder != null
                 ? corpusFolder
                 : Path.of(System.getProperty("parsimony.home", "."), "benchmarks", "target", "corpus");
-        if (!Files.isDirectory(folder)) {
+        List<Path> jars = List.of();
+        if (Files.isDirectory(folder)) {
+            try (Stream<Path> files = Files.list(folder)) {
+                jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
+            }
+        }
+        if (jars.isEmpty()) {
             throw new IOException(
                     "there are no source jars in " + folder
                             + "; fetch them with ./mvnw -q -pl benchmarks -Pcorpus dependency:copy@corpus, or name a folder with --corpus");
-        }
-        List<Path> jars;
-        try (Stream<Path> files = Files.list(folder)) {
-            jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
         }
         Corpus.Separation separation = Corpus.read(jars).dropOverlapping(JavaText.heldOut(), recipe.overlapThreshold());
         say("corpus: " + separation.kept() + "; " + separation.dropped().size()

@@ -155,7 +155,7 @@ class StoredFormTest {
         HuggingFaceFolder.saveAsKept(stored, folder.resolve("third"), folder, DataType.F16);
         assertThat(folder.resolve("third/config.json")).content().contains("float16");
 
-        GgufModel.saveAsKept(stored, folder.resolve("a.gguf"), null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(stored, folder.resolve("a.gguf"), null, Map.of(), Progress.NONE);
         assertThat(GgufModel.load(folder.resolve("a.gguf")).embedding().format())
                 .isEqualTo("bf16");
     }
@@ -163,10 +163,10 @@ class StoredFormTest {
     @Test
     void blocksOfAGgufFileAreCopied() throws IOException {
         Path first = folder.resolve("first.gguf");
-        GgufModel.save(model(true), first, GgufType.Q4_1, Map.of(), Progress.NONE);
+        GgufExport.save(model(true), first, GgufType.Q4_1, Map.of(), Progress.NONE);
         Transformer stored = GgufModel.load(first);
 
-        GgufModel.saveAsKept(stored, folder.resolve("second.gguf"), null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(stored, folder.resolve("second.gguf"), null, Map.of(), Progress.NONE);
         assertThat(folder.resolve("second.gguf")).hasSameBinaryContentAs(first);
 
         assertThatThrownBy(() -> HuggingFaceFolder.saveAsKept(stored, folder.resolve("hf"), Path.of("hf"), null))
@@ -186,7 +186,7 @@ class StoredFormTest {
         Transformer model = quantized(true, bits, 32, symmetric, DataType.F16);
         Path file = folder.resolve("model.gguf");
 
-        GgufModel.saveAsKept(model, file, null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(model, file, null, Map.of(), Progress.NONE);
 
         Transformer read = GgufModel.load(file);
         for (int i = 0; i < read.linears().size(); i++) {
@@ -213,12 +213,12 @@ class StoredFormTest {
         Transformer model = quantized(true, bits, group, symmetric, scales);
         Path file = folder.resolve("model.gguf");
 
-        assertThatThrownBy(() -> GgufModel.saveAsKept(model, file, null, Map.of(), Progress.NONE))
+        assertThatThrownBy(() -> GgufExport.saveAsKept(model, file, null, Map.of(), Progress.NONE))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("no packed form for model.layers.0.self_attn.q_proj.weight (int" + bits);
         assertThat(file).doesNotExist();
 
-        GgufModel.saveAsKept(model, file, DataType.F16, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(model, file, DataType.F16, Map.of(), Progress.NONE);
         assertThat(GgufModel.load(file).linears().getFirst().weight().format()).isEqualTo("f16");
     }
 
