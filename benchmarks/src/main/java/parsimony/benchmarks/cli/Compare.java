@@ -103,7 +103,7 @@ final class Compare implements Callable<Integer> {
                 techniques,
                 text.corpus(),
                 text.name(),
-                calibration.sequences(opened),
+                calibration.sequences(opened, common.seed()),
                 heldOut.window(opened.transformer().config().contextLength()),
                 quick ? QUICK_SPEED : Speed.Options.DEFAULT,
                 quick ? QUICK_TIME : null,
