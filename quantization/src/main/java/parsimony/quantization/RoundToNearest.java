@@ -5,7 +5,6 @@ import parsimony.core.technique.LayerwiseCompressor;
 import parsimony.core.technique.LinearTask;
 import parsimony.core.technique.Paper;
 import parsimony.core.tensor.Grid;
-import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /**
@@ -31,12 +30,16 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
      */
     public record Options(int bits, int group, boolean symmetric) {
         public Options {
-            if (bits < 2 || bits > 8) {
-                throw new IllegalArgumentException("bits must be from 2 to 8, not " + bits);
-            }
-            if (group != -1 && group < 1) {
-                throw new IllegalArgumentException("group must be at least 1, or -1 for whole rows, not " + group);
-            }
+            checkGrid(bits, group);
+        }
+    }
+
+    static void checkGrid(int bits, int group) {
+        if (bits < 2 || bits > 8) {
+            throw new IllegalArgumentException("bits must be from 2 to 8, not " + bits);
+        }
+        if (group != -1 && group < 1) {
+            throw new IllegalArgumentException("group must be at least 1, or -1 for whole rows, not " + group);
         }
     }
 
@@ -53,35 +56,25 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
     @Override
     public List<String> showcase() {
         return List.of(
-                "bits=4,group=32",
-                "bits=8",
-                "bits=4",
-                "bits=3",
-                "bits=2",
-                "bits=8,group=32,symmetric=true",
-                "bits=4,group=32,symmetric=true",
-                "bits=3,group=32",
-                "bits=2,group=32");
+                "rtn:bits=4,group=32",
+                "rtn:bits=8",
+                "rtn:bits=4",
+                "rtn:bits=3",
+                "rtn:bits=2",
+                "rtn:bits=8,group=32,symmetric=true",
+                "rtn:bits=4,group=32,symmetric=true",
+                "rtn:bits=3,group=32",
+                "rtn:bits=2,group=32");
     }
 
     @Override
     protected WeightStorage compress(LinearTask task, Options options) {
-        int columns = task.columns();
-        float[] weights = task.weights().array();
-        GridStorage.Builder result = new GridStorage.Builder(
-                task.rows(), columns, options.bits, options.group, options.symmetric, task.scaleType());
-        task.backend().parallel(task.rows(), row -> {
-            for (int group = 0; group < result.groups(); group++) {
-                int first = group * result.groupSize();
-                int end = Math.min(first + result.groupSize(), columns);
-                Grid grid = Grid.fit(
-                        weights, row * columns + first, end - first, options.bits, options.symmetric, task.scaleType());
-                result.setGrid(row, group, grid);
-                for (int column = first; column < end; column++) {
-                    result.setCode(row, column, grid.code(weights[row * columns + column]));
-                }
-            }
-        });
-        return result.build();
+        return NearestRounding.pack(
+                task,
+                options.bits,
+                options.group,
+                options.symmetric,
+                (weights, offset, count) ->
+                        Grid.fit(weights, offset, count, options.bits, options.symmetric, task.scaleType()));
     }
 }

@@ -103,7 +103,7 @@ final class Compare implements Callable<Integer> {
                 techniques,
                 text.corpus(),
                 text.name(),
-                calibration.sequences(opened),
+                calibration.sequences(opened, common.seed()),
                 heldOut.window(opened.transformer().config().contextLength()),
                 quick ? QUICK_SPEED : Speed.Options.DEFAULT,
                 quick ? QUICK_TIME : null,
@@ -119,6 +119,12 @@ final class Compare implements Callable<Integer> {
                 @Override
                 public void doing(String what) {
                     status.show(what);
+                }
+
+                @Override
+                public void noted(String message) {
+                    status.clear();
+                    err.println(message);
                 }
 
                 @Override

@@ -38,6 +38,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             Compress.class,
             Layer.class,
             ListTechniques.class,
+            MeasureSpeed.class,
             Synthesize.class,
             Train.class,
             Doctor.class,

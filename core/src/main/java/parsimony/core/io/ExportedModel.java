@@ -55,9 +55,6 @@ final class ExportedModel {
     }
 
     private void requirePlain(Linear linear) throws ModelFormatException {
-        if (linear.transform() != null) {
-            throw refused("the change of the input of " + linear.name() + " at run time");
-        }
         boolean mayHaveBias = linear.name().endsWith("q_proj")
                 || linear.name().endsWith("k_proj")
                 || linear.name().endsWith("v_proj");

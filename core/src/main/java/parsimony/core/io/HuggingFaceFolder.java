@@ -17,7 +17,6 @@ import parsimony.core.model.TransformerConfig;
 import parsimony.core.model.TransformerConfig.Llama3Scaling;
 import parsimony.core.model.TransformerConfig.RopeConfig;
 import parsimony.core.tensor.DataType;
-import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 import tools.jackson.databind.JsonNode;
@@ -235,7 +234,7 @@ public final class HuggingFaceFolder {
     }
 
     /**
-     * Writes a model in the form in which it is kept: integer grids packed, plain numbers in their own format. The rest is as with {@link #save(Transformer, Path,
+     * Writes a model in the form in which it is kept: compressed matrices packed, plain numbers in their own format. The rest is as with {@link #save(Transformer, Path,
      * DataType)}.
      *
      * @param named the folder's name in messages, where it is to be moved later
@@ -244,14 +243,14 @@ public final class HuggingFaceFolder {
     static void saveAsKept(Transformer transformer, Path folder, Path named, DataType type) throws IOException {
         ExportedModel model = new ExportedModel(named, transformer, false);
         List<List<TensorPart>> parts = new ArrayList<>();
-        Map<String, GridStorage> grids = new LinkedHashMap<>();
+        Map<String, WeightStorage> compressed = new LinkedHashMap<>();
         for (Map.Entry<String, WeightStorage> entry : model.matrices().entrySet()) {
             String name = entry.getKey();
-            GridStorage grid = StoredForm.grid(entry.getValue());
+            WeightStorage packed = StoredForm.packed(entry.getValue());
             DataType numbers = type == null ? StoredForm.dataType(entry.getValue()) : type;
-            if (grid != null) {
-                grids.put(name, grid);
-                parts.add(PackedTensors.parts(name, grid));
+            if (packed != null) {
+                compressed.put(name, packed);
+                parts.add(PackedTensors.parts(name, packed));
             } else if (numbers != null) {
                 parts.add(List.of(TensorPart.matrix(name, numbers, entry.getValue())));
             } else {
@@ -264,8 +263,8 @@ public final class HuggingFaceFolder {
             parts.add(List.of(TensorPart.vector(name, numbers, vector)));
         });
         Map<String, Object> config = config(transformer.config(), common == null ? DataType.F32 : common);
-        if (!grids.isEmpty()) {
-            config.put(PackedTensors.FIELD, PackedTensors.describe(grids));
+        if (!compressed.isEmpty()) {
+            config.put(PackedTensors.FIELD, PackedTensors.describe(compressed));
         }
         write(folder, parts, SHARD_BYTES, config);
     }

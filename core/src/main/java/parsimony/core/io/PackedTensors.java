@@ -1,41 +1,73 @@
 package parsimony.core.io;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import parsimony.core.ModelFormatException;
+import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.GridStorage;
+import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
+import parsimony.core.tensor.RoundedInputStorage;
+import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
+import parsimony.core.tensor.SparseStorage;
+import parsimony.core.tensor.SumStorage;
+import parsimony.core.tensor.TensorStorage;
+import parsimony.core.tensor.WeightStorage;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Matrices on integer grids in a Hugging Face folder, in the packed form that they have in memory, so that a compressed model takes on disk what it is said to
- * take. A matrix {@code name.weight} [out, in] becomes {@code name.codes} (U8 [out, bytes of a row]), {@code name.scales} (F16, BF16 or F32 [out, groups]) and,
- * unless its grids are symmetric, {@code name.zero_points} (U8 [bytes], one run of bits); {@link GridStorage} tells the order of the bits. Under {@code
- * quantization_config}, {@code config.json} names this method and, for each matrix, its bits and its group's size.
+ * Compressed matrices in a Hugging Face folder, in the form that they have in memory, so that a compressed model takes on disk what it is said to take. A
+ * storage is a record, and a file keeps its components: under {@code quantization_config}, {@code config.json} names for each matrix the kind of storage and its
+ * numbers; bytes become a tensor {@code name.component} (U8 [bytes]), plain floats a tensor of their own format, and other matrices that a storage is made of
+ * are kept in the same way under {@code name.component}. What the bytes mean is told where the storage is.
  */
 final class PackedTensors {
     /** No matrix is packed. */
-    static final PackedTensors NONE = new PackedTensors(Map.of());
+    static final PackedTensors NONE = new PackedTensors(null, Map.of());
 
     /** The field of {@code config.json}. */
     static final String FIELD = "quantization_config";
 
-    private static final String METHOD = "parsimony";
-    private static final int VERSION = 1;
-    private static final String SUFFIX = ".weight";
+    private static final List<Class<? extends WeightStorage>> STORAGES = List.of(
+            GridStorage.class,
+            NestedGridStorage.class,
+            ConstantStorage.class,
+            RotatedStorage.class,
+            SumStorage.class,
+            ColumnsStorage.class,
+            SparseStorage.class,
+            SparseGridStorage.class,
+            LowRankStorage.class,
+            ScaledInputStorage.class,
+            RoundedInputStorage.class);
 
-    private final Map<String, Packed> matrices;
+    private static final String METHOD = "parsimony";
+    private static final int VERSION = 2;
+    private static final String KIND = "kind";
+    private static final String SUFFIX = ".weight";
+    private static final int DEEPEST = 8;
+
+    private final Json config;
+    private final Map<String, WeightStorage> matrices;
     private final Set<String> used = new HashSet<>();
 
-    private PackedTensors(Map<String, Packed> matrices) {
+    private PackedTensors(Json config, Map<String, WeightStorage> matrices) {
+        this.config = config;
         this.matrices = matrices;
     }
-
-    /** One matrix as it lies in files; {@code zeroPoints} is null where the grids are symmetric. */
-    private record Packed(int bits, int groupSize, StoredTensor codes, StoredTensor scales, StoredTensor zeroPoints) {}
 
     /** Whether a folder's configuration describes matrices in this form. */
     static boolean describes(Json config) throws ModelFormatException {
@@ -45,7 +77,7 @@ final class PackedTensors {
     }
 
     /**
-     * Takes the tensors of packed matrices out of {@code tensors}.
+     * Takes the tensors of packed matrices out of {@code tensors}; they are used where they lie.
      *
      * @throws ModelFormatException if the description or a tensor is missing or malformed
      */
@@ -62,41 +94,103 @@ final class PackedTensors {
                             + VERSION);
         }
         Json list = description.object("matrices");
-        Map<String, Packed> matrices = new LinkedHashMap<>();
-        for (Map.Entry<String, JsonNode> entry : list.node().properties()) {
-            matrices.put(entry.getKey() + SUFFIX, read(entry.getKey(), list.object(entry.getKey()), tensors));
+        Map<String, WeightStorage> matrices = new LinkedHashMap<>();
+        for (String name : list.node().propertyNames()) {
+            matrices.put(name + SUFFIX, storage(name, list.object(name), tensors, 0));
         }
-        return new PackedTensors(matrices);
+        return new PackedTensors(config, matrices);
     }
 
-    private static Packed read(String name, Json matrix, Map<String, StoredTensor> tensors)
+    private static WeightStorage storage(String path, Json json, Map<String, StoredTensor> tensors, int depth)
             throws ModelFormatException {
-        int bits = matrix.positive("bits");
-        if (bits < 2 || bits > 8) {
-            throw new ModelFormatException(
-                    matrix.file(),
-                    -1,
-                    "the matrix " + MappedFile.quoted(name) + " has codes of " + bits
-                            + " bits, where 2 to 8 are possible");
+        if (depth == DEEPEST) {
+            throw malformed(path, json, "is made of matrices that are made of others too often");
         }
-        int groupSize = matrix.positive("group_size");
-        boolean symmetric = matrix.truth("symmetric", false);
-        return new Packed(
-                bits,
-                groupSize,
-                take(name + ".codes", matrix, tensors),
-                take(name + ".scales", matrix, tensors),
-                symmetric ? null : take(name + ".zero_points", matrix, tensors));
+        String kind = json.string(KIND, "");
+        Class<? extends WeightStorage> type = STORAGES.stream()
+                .filter(storage -> kind(storage).equals(kind))
+                .findFirst()
+                .orElse(null);
+        if (type == null) {
+            throw malformed(path, json, "is of the kind " + MappedFile.quoted(kind) + ", which is not supported");
+        }
+        RecordComponent[] components = type.getRecordComponents();
+        Object[] values = new Object[components.length];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = component(path, components[i], json, tensors, depth);
+        }
+        try {
+            Class<?>[] types =
+                    Arrays.stream(components).map(RecordComponent::getType).toArray(Class[]::new);
+            return type.getDeclaredConstructor(types).newInstance(values);
+        } catch (InvocationTargetException e) {
+            String reason =
+                    e.getCause() instanceof IllegalArgumentException wrong ? wrong.getMessage() : "it lacks a part";
+            throw malformed(path, json, "is malformed: " + reason);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
-    private static StoredTensor take(String name, Json matrix, Map<String, StoredTensor> tensors)
+    private static Object component(
+            String path, RecordComponent component, Json json, Map<String, StoredTensor> tensors, int depth)
+            throws ModelFormatException {
+        String name = component.getName();
+        Class<?> type = component.getType();
+        JsonNode value = json.node().get(name);
+        String tensorName = path + "." + name;
+        if (type == MemorySegment.class) {
+            return value != null && value.isNull() ? null : bytes(take(tensorName, json, tensors));
+        }
+        if (WeightStorage.class.isAssignableFrom(type)) {
+            WeightStorage part = value == null
+                    ? take(tensorName, json, tensors).matrix()
+                    : storage(tensorName, json.object(name), tensors, depth + 1);
+            if (!type.isInstance(part)) {
+                throw malformed(tensorName, json, "has the wrong kind");
+            }
+            return part;
+        }
+        if (type == int.class && value != null && value.isIntegralNumber() && value.canConvertToInt()) {
+            return value.intValue();
+        }
+        if (type == boolean.class && value != null && value.isBoolean()) {
+            return value.booleanValue();
+        }
+        if (type == float.class
+                && value != null
+                && (value.isNumber() || value.asString().equals("Infinity"))) {
+            return value.isNumber() ? (float) value.doubleValue() : Float.POSITIVE_INFINITY;
+        }
+        if (type.isEnum() && value != null && value.isString()) {
+            for (Object constant : type.getEnumConstants()) {
+                if (((Enum<?>) constant).name().equals(value.stringValue())) {
+                    return constant;
+                }
+            }
+        }
+        throw malformed(path, json, "has no proper value for " + name);
+    }
+
+    private static StoredTensor take(String name, Json json, Map<String, StoredTensor> tensors)
             throws ModelFormatException {
         StoredTensor tensor = tensors.remove(name);
         if (tensor == null) {
             throw new ModelFormatException(
-                    matrix.file(), -1, FIELD + " tells of a tensor " + MappedFile.quoted(name) + " that is not there");
+                    json.file(), -1, FIELD + " tells of a tensor " + MappedFile.quoted(name) + " that is not there");
         }
         return tensor;
+    }
+
+    private static MemorySegment bytes(StoredTensor tensor) throws ModelFormatException {
+        if (!tensor.type().equals("U8")) {
+            throw tensor.malformed("has the number format " + tensor.type() + ", where U8 is needed");
+        }
+        return tensor.data();
+    }
+
+    private static ModelFormatException malformed(String path, Json json, String what) {
+        return new ModelFormatException(json.file(), -1, "the matrix " + MappedFile.quoted(path) + " " + what);
     }
 
     /** Whether the matrix of that name is packed. */
@@ -104,98 +198,109 @@ final class PackedTensors {
         return matrices.containsKey(name);
     }
 
-    /** Checks that the tensors of a matrix hold {@code rows} × {@code columns} weights. */
+    /** Checks that a matrix has {@code rows} × {@code columns} weights. */
     void requireShape(String name, long rows, long columns) throws ModelFormatException {
-        Packed packed = matrices.get(name);
-        if (packed.groupSize > columns) {
-            throw packed.codes.malformed(
-                    "has groups of " + packed.groupSize + ", more than the " + columns + " weights of a row");
-        }
-        long groups = Math.ceilDiv(columns, packed.groupSize);
-        requireBytes(packed.codes, List.of(rows, packedBytes(columns, packed.bits)));
-        packed.scales.requireShape(List.of(rows, groups));
-        scaleType(packed.scales);
-        if (packed.zeroPoints != null) {
-            // Rows and groups are at most 2³¹ each, so that the product is exact.
-            requireBytes(packed.zeroPoints, List.of(packedBytes(rows * groups, packed.bits)));
+        WeightStorage matrix = matrices.get(name);
+        if (matrix.rows() != rows || matrix.columns() != columns) {
+            throw malformed(
+                    withoutSuffix(name),
+                    config,
+                    "has shape [" + matrix.rows() + ", " + matrix.columns()
+                            + "], where the model's configuration wants [" + rows + ", " + columns + "]");
         }
     }
 
-    /** The matrix, used where it lies. */
-    GridStorage matrix(String name, int rows, int columns) throws ModelFormatException {
+    WeightStorage matrix(String name, int rows, int columns) throws ModelFormatException {
         requireShape(name, rows, columns);
         used.add(name);
-        Packed packed = matrices.get(name);
-        return new GridStorage(
-                rows,
-                columns,
-                packed.bits,
-                packed.groupSize,
-                scaleType(packed.scales),
-                packed.codes.data(),
-                packed.scales.data(),
-                packed.zeroPoints == null ? null : packed.zeroPoints.data());
+        return matrices.get(name);
     }
 
     /** Refuses matrices that the model has no place for. */
     void requireAllUsed() throws ModelFormatException {
-        for (Map.Entry<String, Packed> entry : matrices.entrySet()) {
-            if (!used.contains(entry.getKey())) {
-                throw entry.getValue().codes.malformed("has no place in this architecture");
+        for (String name : matrices.keySet()) {
+            if (!used.contains(name)) {
+                throw malformed(withoutSuffix(name), config, "has no place in this architecture");
             }
         }
     }
 
-    private static void requireBytes(StoredTensor tensor, List<Long> shape) throws ModelFormatException {
-        if (!tensor.type().equals("U8")) {
-            throw tensor.malformed("has the number format " + tensor.type() + ", where U8 is needed");
+    /** Whether a matrix can be written in this form. */
+    static boolean canHold(WeightStorage matrix) {
+        if (!STORAGES.contains(matrix.getClass())) {
+            return false;
         }
-        tensor.requireShape(shape);
+        return Arrays.stream(matrix.getClass().getRecordComponents())
+                .map(component -> value(component, matrix))
+                .allMatch(part -> !(part instanceof WeightStorage storage) || isPlain(storage) || canHold(storage));
     }
 
-    private static DataType scaleType(StoredTensor scales) throws ModelFormatException {
-        for (DataType type : DataType.values()) {
-            if (type.name().equals(scales.type())) {
-                return type;
+    private static boolean isPlain(WeightStorage matrix) {
+        return matrix instanceof DenseStorage || matrix instanceof TensorStorage;
+    }
+
+    /** The tensors of a matrix. */
+    static List<TensorPart> parts(String weightName, WeightStorage matrix) {
+        List<TensorPart> parts = new ArrayList<>();
+        collect(withoutSuffix(weightName), matrix, parts);
+        return parts;
+    }
+
+    private static void collect(String path, WeightStorage matrix, List<TensorPart> parts) {
+        for (RecordComponent component : matrix.getClass().getRecordComponents()) {
+            String name = path + "." + component.getName();
+            switch (value(component, matrix)) {
+                case MemorySegment segment ->
+                    parts.add(TensorPart.raw(name, "U8", segment, List.of(segment.byteSize())));
+                case DenseStorage dense -> parts.add(TensorPart.matrix(name, dense.type(), dense));
+                case TensorStorage floats -> parts.add(TensorPart.matrix(name, DataType.F32, floats));
+                case WeightStorage part -> collect(name, part, parts);
+                case null, default -> {}
             }
         }
-        throw scales.malformed("has the number format " + scales.type() + ", where F16, BF16 or F32 is needed");
-    }
-
-    private static long packedBytes(long count, int bits) {
-        return Math.ceilDiv(count * bits, 8);
-    }
-
-    /** The tensors of a packed matrix. */
-    static List<TensorPart> parts(String weightName, GridStorage grid) {
-        String name = withoutSuffix(weightName);
-        long rows = grid.rows();
-        TensorPart codes = TensorPart.raw(
-                name + ".codes", "U8", grid.codes(), List.of(rows, packedBytes(grid.columns(), grid.bits())));
-        TensorPart scales = TensorPart.raw(
-                name + ".scales", grid.scaleType().name(), grid.scales(), List.of(rows, (long) grid.groups()));
-        if (grid.symmetric()) {
-            return List.of(codes, scales);
-        }
-        long bytes = grid.zeroPoints().byteSize();
-        return List.of(codes, scales, TensorPart.raw(name + ".zero_points", "U8", grid.zeroPoints(), List.of(bytes)));
     }
 
     /** What {@code config.json} says about packed matrices, under their weights' names. */
-    static Map<String, Object> describe(Map<String, GridStorage> grids) {
+    static Map<String, Object> describe(Map<String, WeightStorage> matrices) {
         Map<String, Object> list = new LinkedHashMap<>();
-        grids.forEach((weightName, grid) -> {
-            Map<String, Object> matrix = new LinkedHashMap<>();
-            matrix.put("bits", grid.bits());
-            matrix.put("group_size", grid.groupSize());
-            matrix.put("symmetric", grid.symmetric());
-            list.put(withoutSuffix(weightName), matrix);
-        });
+        matrices.forEach((weightName, matrix) -> list.put(withoutSuffix(weightName), describe(matrix)));
         Map<String, Object> description = new LinkedHashMap<>();
         description.put("quant_method", METHOD);
         description.put("version", VERSION);
         description.put("matrices", list);
         return description;
+    }
+
+    private static Map<String, Object> describe(WeightStorage matrix) {
+        Map<String, Object> description = new LinkedHashMap<>();
+        description.put(KIND, kind(matrix.getClass()));
+        for (RecordComponent component : matrix.getClass().getRecordComponents()) {
+            String name = component.getName();
+            switch (value(component, matrix)) {
+                case null -> description.put(name, null);
+                case MemorySegment _ -> {}
+                case WeightStorage part when isPlain(part) -> {}
+                case WeightStorage part -> description.put(name, describe(part));
+                case Float number -> description.put(name, number.isInfinite() ? "Infinity" : (Object) number);
+                case Enum<?> constant -> description.put(name, constant.name());
+                case Object number -> description.put(name, number);
+            }
+        }
+        return description;
+    }
+
+    private static Object value(RecordComponent component, WeightStorage matrix) {
+        try {
+            return component.getAccessor().invoke(matrix);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** {@code GridStorage} is a {@code grid}. */
+    private static String kind(Class<? extends WeightStorage> storage) {
+        String name = storage.getSimpleName();
+        return Character.toLowerCase(name.charAt(0)) + name.substring(1, name.length() - "Storage".length());
     }
 
     private static String withoutSuffix(String weightName) {

@@ -33,6 +33,12 @@ final class StoredForm {
         };
     }
 
+    /** A matrix as a folder can keep it packed, its rows put in order; null for any other. */
+    static WeightStorage packed(WeightStorage matrix) {
+        WeightStorage inOrder = matrix instanceof PermutedRows ? grid(matrix) : matrix;
+        return inOrder != null && PackedTensors.canHold(inOrder) ? inOrder : null;
+    }
+
     /** A matrix of integer grids, its rows put in order; null for any other. */
     static GridStorage grid(WeightStorage matrix) {
         return switch (matrix) {

@@ -19,6 +19,9 @@ public interface Block {
     /** The layer's matrices, in the order in which data flows through them. */
     List<Linear> linears();
 
+    /** The same matrices, gathered by what they read. */
+    List<InputGroup> inputGroups();
+
     /** The layer's vectors, such as norm weights, under their names in a checkpoint. */
     Map<String, Tensor> vectors();
 

@@ -1,6 +1,7 @@
 package parsimony.core.model;
 
 import java.util.Objects;
+import java.util.function.Consumer;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.PreparedMatrix;
@@ -9,14 +10,14 @@ import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * y = t(x) · Wᵀ + b: the place in the model where most techniques put their result. The weights are a {@link WeightStorage} of any kind; {@code t} is
- * the identity unless a technique needs its input changed at run time.
+ * y = x · Wᵀ + b: the place in the model where most techniques put their result. The weights are a {@link WeightStorage} of any kind; one that needs its
+ * input changed at run time, scaled, rounded or turned, does so itself.
  */
 public final class Linear {
     private final String name;
     private WeightStorage weight;
     private Tensor bias;
-    private InputTransform transform;
+    private Consumer<Tensor> observer;
 
     private Backend preparedBy;
     private PreparedMatrix prepared;
@@ -35,7 +36,6 @@ public final class Linear {
     /** A layer of the same name that shares this one's weights until one of the two is changed. */
     public synchronized Linear copy() {
         Linear copy = new Linear(name, weight, bias);
-        copy.transform = transform;
         copy.preparedBy = preparedBy;
         copy.prepared = prepared;
         return copy;
@@ -46,10 +46,12 @@ public final class Linear {
      * @return [n, out]
      */
     public Tensor forward(Ops ops, Tensor x) {
-        Tensor input = transform == null ? x : transform.apply(ops, x);
+        if (observer != null) {
+            observer.accept(x);
+        }
         Tensor y = weight instanceof TensorStorage(Tensor weights)
-                ? ops.multiply(input, weights)
-                : ops.multiply(input, prepared(ops.backend()), weight.rows());
+                ? ops.multiply(x, weights)
+                : ops.multiply(x, prepared(ops.backend()), weight.rows());
         return bias == null ? y : ops.addBias(y, bias);
     }
 
@@ -93,13 +95,34 @@ public final class Linear {
         this.bias = bias;
     }
 
-    /** What is done to the input first, or null. */
-    public InputTransform transform() {
-        return transform;
+    /**
+     * Divides each output by a number of its own: the rows of the weights, which become 32-bit floats, and the bias.
+     *
+     * @param divisors [out]
+     */
+    public void divideOutputs(float[] divisors) {
+        Tensor weights = weight.decode();
+        for (int i = 0; i < weights.size(); i++) {
+            weights.array()[i] /= divisors[i / inputs()];
+        }
+        setWeight(new TensorStorage(weights));
+        if (bias != null) {
+            bias = quotient(bias, divisors);
+        }
     }
 
-    public void setTransform(InputTransform transform) {
-        this.transform = transform;
+    /** A vector divided by another, number by number. */
+    static Tensor quotient(Tensor vector, float[] divisors) {
+        Tensor result = vector.copy();
+        for (int i = 0; i < divisors.length; i++) {
+            result.array()[i] /= divisors[i];
+        }
+        return result;
+    }
+
+    /** Lets {@code observer} see every input [n, in] from now on; null to end that. */
+    public void observeInputs(Consumer<Tensor> observer) {
+        this.observer = observer;
     }
 
     /** Bytes that the backend keeps beside the storage; 0 before the first multiplication. */
@@ -110,12 +133,5 @@ public final class Linear {
     @Override
     public String toString() {
         return name + " [" + outputs() + ", " + inputs() + "] " + weight.format();
-    }
-
-    /** A change of a layer's input at run time: AWQ's and SmoothQuant's scales, quantized activations, a Hadamard transform. */
-    @FunctionalInterface
-    public interface InputTransform {
-        /** Returns the changed input; {@code x} itself stays as it is, for other layers read it too. */
-        Tensor apply(Ops ops, Tensor x);
     }
 }

@@ -3,6 +3,7 @@ package parsimony.core.model;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import parsimony.core.autograd.Ops;
 import parsimony.core.tensor.Tensor;
 
@@ -14,12 +15,12 @@ public final class LlamaBlock implements Block {
     private AttentionDesign design;
     private final String prefix;
 
-    private final Tensor attentionNorm;
+    private Tensor attentionNorm;
     private final Linear query;
     private final Linear key;
     private final Linear value;
     private final Linear attentionOutput;
-    private final Tensor feedForwardNorm;
+    private Tensor feedForwardNorm;
     private final Linear gate;
     private final Linear up;
     private final Linear down;
@@ -74,16 +75,23 @@ public final class LlamaBlock implements Block {
     public Tensor forward(ForwardContext context, int index, Tensor x) {
         Ops ops = context.ops();
         Tensor normed = ops.rmsNorm(x, attentionNorm, config.normEpsilon());
+        Tensor middle = ops.add(x, attend(context, index, normed));
+        Tensor normedMiddle = ops.rmsNorm(middle, feedForwardNorm, config.normEpsilon());
+        return ops.add(middle, feedForward(ops, normedMiddle));
+    }
+
+    private Tensor attend(ForwardContext context, int index, Tensor normed) {
+        Ops ops = context.ops();
         Ops.Rotation rotation = context.rotation(design.positions());
         Tensor q = ops.rotate(query.forward(ops, normed), config.heads(), rotation);
         Tensor k = ops.rotate(key.forward(ops, normed), config.keyValueHeads(), rotation);
         Tensor v = value.forward(ops, normed);
         Tensor attended = new Attention(design.kernel(), config).forward(context, index, q, k, v);
-        Tensor middle = ops.add(x, attentionOutput.forward(ops, attended));
+        return attentionOutput.forward(ops, attended);
+    }
 
-        Tensor normedMiddle = ops.rmsNorm(middle, feedForwardNorm, config.normEpsilon());
-        Tensor activated = ops.swiGlu(gate.forward(ops, normedMiddle), up.forward(ops, normedMiddle));
-        return ops.add(middle, down.forward(ops, activated));
+    private Tensor feedForward(Ops ops, Tensor normed) {
+        return down.forward(ops, ops.swiGlu(gate.forward(ops, normed), up.forward(ops, normed)));
     }
 
     @Override
@@ -104,6 +112,34 @@ public final class LlamaBlock implements Block {
     @Override
     public List<Linear> linears() {
         return List.of(query, key, value, attentionOutput, gate, up, down);
+    }
+
+    @Override
+    public List<InputGroup> inputGroups() {
+        // With grouped queries one value head feeds several heads of the output matrix, which then cannot have scales
+        // of their own.
+        Consumer<float[]> valueHeads = config.heads() == config.keyValueHeads() ? value::divideOutputs : null;
+        return List.of(
+                new InputGroup(
+                        List.of(query, key, value),
+                        InputGroup.Source.NORM,
+                        divisors -> attentionNorm = Linear.quotient(attentionNorm, divisors),
+                        this::attend),
+                new InputGroup(
+                        List.of(attentionOutput),
+                        InputGroup.Source.MATRIX,
+                        valueHeads,
+                        InputGroup.of(attentionOutput).part()),
+                new InputGroup(
+                        List.of(gate, up),
+                        InputGroup.Source.NORM,
+                        divisors -> feedForwardNorm = Linear.quotient(feedForwardNorm, divisors),
+                        (context, index, x) -> feedForward(context.ops(), x)),
+                new InputGroup(
+                        List.of(down),
+                        InputGroup.Source.MATRIX,
+                        up::divideOutputs,
+                        InputGroup.of(down).part()));
     }
 
     @Override

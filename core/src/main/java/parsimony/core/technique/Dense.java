@@ -29,7 +29,7 @@ public final class Dense extends LayerwiseCompressor<Dense.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("type=f32", "type=bf16", "type=f16");
+        return List.of("dense:type=f32", "dense:type=bf16", "dense:type=f16");
     }
 
     @Override

@@ -8,7 +8,7 @@ import parsimony.core.tensor.Tensor;
 
 /**
  * What calibration saw of a layer's inputs. Whoever asks for a {@link Statistic} that was not collected gets an
- * exception.
+ * exception; the numbers of each input can be had from {@link Statistic#INPUTS} too.
  */
 public final class InputStatistics {
     private final Statistic statistic;
@@ -28,7 +28,12 @@ public final class InputStatistics {
         rows += x.rows();
         switch (statistic) {
             case NONE -> {}
-            case ABSOLUTE_MAXIMUM, MEAN_ABSOLUTE, SQUARED_NORM -> addPerInput(x.matrix());
+            case ABSOLUTE_MAXIMUM, MEAN_ABSOLUTE, SQUARED_NORM -> {
+                if (perInput == null) {
+                    perInput = new double[x.columns()];
+                }
+                addPerInput(statistic, x.matrix(), perInput);
+            }
             case HESSIAN -> {
                 if (products == null) {
                     products = Tensor.zeros(x.columns(), x.columns());
@@ -39,10 +44,7 @@ public final class InputStatistics {
         }
     }
 
-    private void addPerInput(Matrix x) {
-        if (perInput == null) {
-            perInput = new double[x.columns()];
-        }
+    private static void addPerInput(Statistic statistic, Matrix x, double[] perInput) {
         for (int row = 0; row < x.rows(); row++) {
             for (int i = 0; i < perInput.length; i++) {
                 double value = x.get(row, i);
@@ -62,12 +64,12 @@ public final class InputStatistics {
 
     /** max |x| [in]. */
     public double[] absoluteMaximum() {
-        return collected(Statistic.ABSOLUTE_MAXIMUM).perInput.clone();
+        return perInput(Statistic.ABSOLUTE_MAXIMUM);
     }
 
     /** mean |x| [in]. */
     public double[] meanAbsolute() {
-        double[] means = collected(Statistic.MEAN_ABSOLUTE).perInput.clone();
+        double[] means = perInput(Statistic.MEAN_ABSOLUTE);
         for (int i = 0; i < means.length; i++) {
             means[i] /= rows;
         }
@@ -76,7 +78,16 @@ public final class InputStatistics {
 
     /** Σ x² [in]. */
     public double[] squaredNorm() {
-        return collected(Statistic.SQUARED_NORM).perInput.clone();
+        return perInput(Statistic.SQUARED_NORM);
+    }
+
+    private double[] perInput(Statistic wanted) {
+        if (statistic != Statistic.INPUTS || rows == 0) {
+            return collected(wanted).perInput.clone();
+        }
+        double[] result = new double[inputs.getFirst().columns()];
+        inputs.forEach(part -> addPerInput(wanted, part.matrix(), result));
+        return result;
     }
 
     /** 2 Σ x xᵀ [in, in], a copy that may be changed. */
@@ -104,6 +115,29 @@ public final class InputStatistics {
             throw new IllegalStateException(wanted + " was asked for, " + statistic + " of " + rows + " rows is here");
         }
         return this;
+    }
+
+    /** The inputs of each text on its own. */
+    List<Tensor> inputParts() {
+        collected(Statistic.INPUTS);
+        return List.copyOf(inputs);
+    }
+
+    /** Turns all into what would have been seen if each input had been divided by a number of its own [in]. */
+    void divide(float[] divisors) {
+        for (int i = 0; perInput != null && i < perInput.length; i++) {
+            perInput[i] /= statistic == Statistic.SQUARED_NORM ? (double) divisors[i] * divisors[i] : divisors[i];
+        }
+        for (int i = 0; products != null && i < products.size(); i++) {
+            products.array()[i] /= divisors[i / divisors.length] * divisors[i % divisors.length];
+        }
+        inputs.replaceAll(part -> {
+            Tensor divided = part.copy();
+            for (int i = 0; i < divided.size(); i++) {
+                divided.array()[i] /= divisors[i % divisors.length];
+            }
+            return divided;
+        });
     }
 
     /** Bytes held. */

@@ -17,6 +17,7 @@ import parsimony.core.tensor.WeightStorage;
  * @param seed of this layer's random choices
  * @param scaleType how scales are to be kept
  * @param backend for heavy products and parallel loops
+ * @param progress hears what the user should know
  */
 public record LinearTask(
         String name,
@@ -25,8 +26,10 @@ public record LinearTask(
         InputStatistics statistics,
         long seed,
         DataType scaleType,
-        Backend backend) {
-    static LinearTask of(String name, WeightStorage storage, InputStatistics statistics, TechniqueContext context) {
+        Backend backend,
+        Progress progress) {
+    static LinearTask of(
+            String name, WeightStorage storage, BitSet zeros, InputStatistics statistics, TechniqueContext context) {
         Tensor weights = storage.decode();
         for (float weight : weights.array()) {
             if (!Float.isFinite(weight)) {
@@ -36,19 +39,30 @@ public record LinearTask(
         return new LinearTask(
                 name,
                 weights,
-                storage.isSparse() ? zeros(weights) : null,
+                zeros,
                 statistics,
                 31 * context.seed() + name.hashCode(),
                 context.scaleType(),
-                context.backend());
+                context.backend(),
+                context.progress());
     }
 
-    private static BitSet zeros(Tensor weights) {
+    /** The zeros of a matrix that was pruned; null for any other. */
+    static BitSet zeros(WeightStorage storage) {
+        if (!storage.isSparse()) {
+            return null;
+        }
+        Tensor weights = storage.decode();
         BitSet zeros = new BitSet(weights.size());
         for (int i = 0; i < weights.size(); i++) {
             zeros.set(i, weights.array()[i] == 0);
         }
         return zeros;
+    }
+
+    /** Whether an earlier technique pruned this weight. */
+    public boolean isZero(int row, int column) {
+        return zeros != null && zeros.get(row * columns() + column);
     }
 
     /** Outputs of the layer. */

@@ -36,6 +36,26 @@ public record MatrixTrial(WeightStorage result, double error, long zeros) {
     }
 
     private static double error(WeightStorage weight, WeightStorage result, Tensor inputs, Backend backend) {
+        return result.roundsInput()
+                ? errorOfProduct(weight, result, inputs, backend)
+                : errorOfWeights(weight, result, inputs, backend);
+    }
+
+    /** Where a layer does more than to multiply by the weights that it decodes to, it has to be run. */
+    private static double errorOfProduct(WeightStorage weight, WeightStorage result, Tensor inputs, Backend backend) {
+        Tensor expected = Tensor.zeros(inputs.rows(), weight.rows());
+        Tensor actual = expected.zerosLike();
+        backend.prepare(weight).multiply(inputs, expected);
+        backend.prepare(result).multiply(inputs, actual);
+        double sum = 0;
+        for (int i = 0; i < expected.size(); i++) {
+            double difference = (double) expected.array()[i] - actual.array()[i];
+            sum += difference * difference;
+        }
+        return sum;
+    }
+
+    private static double errorOfWeights(WeightStorage weight, WeightStorage result, Tensor inputs, Backend backend) {
         int samples = inputs.rows();
         int columns = inputs.columns();
         float[] x = inputs.array();
@@ -45,15 +65,13 @@ public record MatrixTrial(WeightStorage result, double error, long zeros) {
                 transposed[i * samples + n] = x[n * columns + i];
             }
         }
+        float[] before = weight.decode().array();
+        float[] after = result.decode().array();
         double[] perRow = new double[weight.rows()];
         backend.parallel(weight.rows(), row -> {
-            float[] before = new float[columns];
-            float[] after = new float[columns];
-            weight.decodeRow(row, before, 0);
-            result.decodeRow(row, after, 0);
             double[] difference = new double[samples];
             for (int i = 0; i < columns; i++) {
-                double lost = (double) before[i] - after[i];
+                double lost = (double) before[row * columns + i] - after[row * columns + i];
                 for (int n = 0; n < samples; n++) {
                     difference[n] += lost * transposed[i * samples + n];
                 }
@@ -70,13 +88,9 @@ public record MatrixTrial(WeightStorage result, double error, long zeros) {
     }
 
     private static long zeros(WeightStorage storage) {
-        float[] row = new float[storage.columns()];
         long zeros = 0;
-        for (int r = 0; r < storage.rows(); r++) {
-            storage.decodeRow(r, row, 0);
-            for (float weight : row) {
-                zeros += weight == 0 ? 1 : 0;
-            }
+        for (float weight : storage.decode().array()) {
+            zeros += weight == 0 ? 1 : 0;
         }
         return zeros;
     }

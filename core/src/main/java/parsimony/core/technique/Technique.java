@@ -25,6 +25,6 @@ public interface Technique<O extends Record> {
      */
     Transformer apply(Transformer model, O options, TechniqueContext context);
 
-    /** What {@code compare} shows, as options {@code key=value,key=value}; its quick run shows only the first. */
+    /** What {@code compare} shows, as {@link TechniqueSpec#parse} reads it; its quick run shows only the first. */
     List<String> showcase();
 }

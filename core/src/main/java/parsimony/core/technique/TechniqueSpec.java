@@ -67,9 +67,7 @@ public record TechniqueSpec(List<Step<?>> steps) {
 
     /** What a technique shows by default, in its order. */
     public static List<TechniqueSpec> showcase(Technique<?> technique) {
-        return technique.showcase().stream()
-                .map(options -> new TechniqueSpec(List.of(step(technique, options))))
-                .toList();
+        return technique.showcase().stream().map(TechniqueSpec::parse).toList();
     }
 
     /** Applies all steps; {@code model} itself stays as it is. */

@@ -35,7 +35,7 @@ public record GridStorage(
         }
     }
 
-    private static void checkShape(int rows, int columns, int bits, int groupSize) {
+    static void checkShape(int rows, int columns, int bits, int groupSize) {
         if (bits < 2 || bits > 8) {
             throw new IllegalArgumentException("a code has 2 to 8 bits, not " + bits);
         }
@@ -45,7 +45,7 @@ public record GridStorage(
         }
     }
 
-    private static void checkSize(String what, MemorySegment segment, long expected) {
+    static void checkSize(String what, MemorySegment segment, long expected) {
         if (segment.byteSize() != expected) {
             throw new IllegalArgumentException(what + " take " + expected + " bytes, not " + segment.byteSize());
         }
@@ -116,11 +116,7 @@ public record GridStorage(
 
         /** The packed matrix, in native memory. */
         public GridStorage build() {
-            long rowBytes = packedBytes(columns, bits);
-            MemorySegment packedCodes = NativeMemory.allocate(rows * rowBytes);
-            for (int row = 0; row < rows; row++) {
-                pack(codes, row * columns, columns, bits, packedCodes, row * rowBytes);
-            }
+            MemorySegment packedCodes = packRows(codes, rows, columns, bits);
             MemorySegment packedScales = NativeMemory.allocate((long) scales.length * scaleType.bytes());
             scaleType.write(scales, 0, scales.length, packedScales, 0);
             MemorySegment packedZeroPoints = null;
@@ -135,19 +131,7 @@ public record GridStorage(
 
     @Override
     public void readCodes(int row, byte[] target, int offset) {
-        long position = row * packedBytes(columns, bits);
-        int mask = (1 << bits) - 1;
-        int buffer = 0;
-        int available = 0;
-        for (int i = 0; i < columns; i++) {
-            if (available < bits) {
-                buffer |= Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, position++)) << available;
-                available += 8;
-            }
-            target[offset + i] = (byte) (buffer & mask);
-            buffer >>>= bits;
-            available -= bits;
-        }
+        unpackRow(codes, row, columns, bits, target, offset);
     }
 
     @Override
@@ -157,15 +141,7 @@ public record GridStorage(
 
     /** The code that stands for 0 in a group. */
     public int zeroPoint(int row, int group) {
-        if (zeroPoints == null) {
-            return 1 << (bits - 1);
-        }
-        long firstBit = ((long) row * groups() + group) * bits;
-        int buffer = Byte.toUnsignedInt(zeroPoints.get(ValueLayout.JAVA_BYTE, firstBit / 8));
-        if (firstBit % 8 + bits > 8) {
-            buffer |= Byte.toUnsignedInt(zeroPoints.get(ValueLayout.JAVA_BYTE, firstBit / 8 + 1)) << 8;
-        }
-        return buffer >>> (firstBit % 8) & ((1 << bits) - 1);
+        return zeroPoints == null ? 1 << (bits - 1) : unpack(zeroPoints, (long) row * groups() + group, bits);
     }
 
     @Override
@@ -204,11 +180,49 @@ public record GridStorage(
         return "int" + bits + (groupSize == columns ? "" : " g" + groupSize);
     }
 
-    private static long packedBytes(long count, int bits) {
+    /** Bytes of a row of codes. */
+    static long packedBytes(long count, int bits) {
         return (count * bits + 7) / 8;
     }
 
-    private static void pack(byte[] values, int from, int count, int bits, MemorySegment target, long position) {
+    /** Packs codes [rows, columns], one a byte, each row from the lowest bit on and padded to a byte. */
+    static MemorySegment packRows(byte[] codes, int rows, int columns, int bits) {
+        long rowBytes = packedBytes(columns, bits);
+        MemorySegment packed = NativeMemory.allocate(rows * rowBytes);
+        for (int row = 0; row < rows; row++) {
+            pack(codes, row * columns, columns, bits, packed, row * rowBytes);
+        }
+        return packed;
+    }
+
+    /** One row of what {@link #packRows} makes, one code a byte. */
+    static void unpackRow(MemorySegment packed, int row, int columns, int bits, byte[] target, int offset) {
+        long position = row * packedBytes(columns, bits);
+        int mask = (1 << bits) - 1;
+        int buffer = 0;
+        int available = 0;
+        for (int i = 0; i < columns; i++) {
+            if (available < bits) {
+                buffer |= Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, position++)) << available;
+                available += 8;
+            }
+            target[offset + i] = (byte) (buffer & mask);
+            buffer >>>= bits;
+            available -= bits;
+        }
+    }
+
+    /** Number {@code index} of a sequence that {@link #pack} wrote. */
+    static int unpack(MemorySegment packed, long index, int bits) {
+        long firstBit = index * bits;
+        int buffer = Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, firstBit / 8));
+        if (firstBit % 8 + bits > 8) {
+            buffer |= Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, firstBit / 8 + 1)) << 8;
+        }
+        return buffer >>> (firstBit % 8) & ((1 << bits) - 1);
+    }
+
+    static void pack(byte[] values, int from, int count, int bits, MemorySegment target, long position) {
         int buffer = 0;
         int held = 0;
         for (int i = from; i < from + count; i++) {

@@ -17,6 +17,13 @@ public interface WeightStorage {
     /** Writes the {@link #columns()} weights of output {@code row} to {@code target} from {@code offset} on. */
     void decodeRow(int row, float[] target, int offset);
 
+    /** One weight; a whole row at once is faster. */
+    default float weight(int row, int column) {
+        float[] weights = new float[columns()];
+        decodeRow(row, weights, 0);
+        return weights[column];
+    }
+
     /** Bytes of everything that is kept to decode this matrix: values, scales, zero points, indices. */
     long bytes();
 
@@ -25,6 +32,14 @@ public interface WeightStorage {
 
     /** Whether zeros here are weights that were pruned, which a later technique must leave at zero. */
     default boolean isSparse() {
+        return false;
+    }
+
+    /**
+     * Whether the input is rounded before it is multiplied, so that {@link #decodeRow} does not tell all of what the layer
+     * computes.
+     */
+    default boolean roundsInput() {
         return false;
     }
 

@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,10 +20,21 @@ import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
+import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.Grid;
 import parsimony.core.tensor.GridStorage;
+import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
+import parsimony.core.tensor.RoundedInputStorage;
+import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseStorage;
+import parsimony.core.tensor.SumStorage;
+import parsimony.core.tensor.Tensor;
+import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /** Models are written in the form in which they are kept. */
@@ -64,6 +77,70 @@ class StoredFormTest {
                 .mapToLong(tensor -> tensor.data().byteSize())
                 .sum();
         assertThat(tensors).isEqualTo(model.bytes());
+    }
+
+    @Test
+    void foldersHoldEveryKindOfStorage() throws IOException {
+        Transformer model = model(false);
+        List<Linear> linears = model.linears();
+        for (int i = 0; i < linears.size(); i++) {
+            linears.get(i).setWeight(composite(i, linears.get(i).weight()));
+        }
+
+        HuggingFaceFolder.saveAsKept(model, folder, folder, null);
+
+        Transformer read = HuggingFaceFolder.load(folder);
+        for (int i = 0; i < linears.size(); i++) {
+            WeightStorage before = linears.get(i).weight();
+            WeightStorage after = read.linears().get(i).weight();
+            assertThat(after).hasSameClassAs(before);
+            assertThat(after.format()).isEqualTo(before.format());
+            assertThat(after.bytes()).isEqualTo(before.bytes());
+            assertThat(after.outliers()).isEqualTo(before.outliers());
+        }
+        assertThat(TinyModels.logits(read)).containsExactly(TinyModels.logits(model));
+    }
+
+    private static WeightStorage composite(int i, WeightStorage weight) {
+        GridStorage grid = grid(weight, 4, 8, false, DataType.F16);
+        WeightStorage columns = ColumnsStorage.of(DataType.BF16, weight.decode(), new int[] {0, 5, 31});
+        Tensor thin = Tensor.zeros(weight.rows(), 2);
+        Arrays.fill(thin.array(), 0.01f);
+        int rows = weight.rows();
+        byte[] codes = new byte[rows * weight.columns()];
+        Arrays.fill(codes, (byte) 5);
+        return switch (i % 8) {
+            case 6 ->
+                ColumnsStorage.of(
+                        NestedGridStorage.of(
+                                weight.columns(),
+                                3,
+                                weight.columns(),
+                                codes,
+                                NestedGridStorage.of(
+                                        rows,
+                                        2,
+                                        rows,
+                                        new byte[rows],
+                                        DenseStorage.of(
+                                                DataType.F16, new TensorStorage(Tensor.of(new float[] {0.1f}, 1, 1))),
+                                        ConstantStorage.of(1, 1, -1)),
+                                ConstantStorage.of(1, rows, 3.5f)),
+                        weight.columns(),
+                        IntStream.range(0, weight.columns())
+                                .map(c -> weight.columns() - 1 - c)
+                                .toArray());
+            case 7 -> new RotatedStorage(grid, i > 8, 1234567);
+            case 0 -> new SumStorage(grid, columns);
+            case 1 -> SparseStorage.of(DataType.F16, grid.decode());
+            case 2 -> new RoundedInputStorage(grid, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY);
+            case 3 -> new RoundedInputStorage(columns, 6, RoundedInputStorage.Range.FIXED, 0.1f, 6);
+            case 4 -> ScaledInputStorage.of(new SumStorage(columns, grid), new float[weight.columns()]);
+            default ->
+                new LowRankStorage(
+                        DenseStorage.of(DataType.F16, new TensorStorage(thin)),
+                        grid(new TensorStorage(Tensor.zeros(2, weight.columns())), 3, -1, true, DataType.F32));
+        };
     }
 
     @Test
@@ -157,19 +234,23 @@ class StoredFormTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
             "quant_method" : "parsimony" | "quant_method" : "gptq" | already quantized
-            "version" : 1                | "version" : 2           | version 2 of packed matrices is not supported; supported: 1
-            "bits" : 3                   | "bits" : 9              | codes of 9 bits
-            "bits" : 3                   | "bits" : 4              | q_proj.codes" has shape
-            "bits" : 3                   | "bits" : "3"            | bits
-            "group_size" : 16            | "group_size" : 8        | q_proj.scales" has shape
-            "group_size" : 16            | "group_size" : 65       | more than the 64 weights of a row
-            "group_size" : 16            | "group_size" : 0        | group_size
-            "symmetric" : false          | "symmetric" : true      | has no place in this architecture
+            "version" : 2                | "version" : 1           | version 1 of packed matrices is not supported; supported: 2
+            "kind" : "grid"              | "kind" : "gird"         | is of the kind "gird", which is not supported
+            "kind" : "grid"              | "kind" : "sum"          | a tensor "model.layers.0.self_attn.q_proj.first" that is not there
+            "bits" : 3                   | "bits" : 9              | a code has 2 to 8 bits, not 9
+            "bits" : 3                   | "bits" : 4              | q_proj" is malformed: codes take
+            "bits" : 3                   | "bits" : "3"            | has no proper value for bits
+            "groupSize" : 16             | "groupSize" : 8         | q_proj" is malformed: scales take
+            "groupSize" : 16             | "groupSize" : 65        | groups of 65 do not fit a matrix of 64 × 64
+            "groupSize" : 16             | "groupSize" : 0         | groups of 0
+            "scaleType" : "F16"          | "scaleType" : "F15"     | has no proper value for scaleType
+            "scaleType" : "F16"          | "scaleType" : "F16", "codes" : null | q_proj" is malformed: it lacks a part
+            "scaleType" : "F16"          | "scaleType" : "F16", "zeroPoints" : null | has no place in this architecture
             layers.0.self_attn.q_proj"   | layers.0.self_attn.q"   | a tensor "model.layers.0.self_attn.q.codes" that is not there
             layers.1.mlp.down_proj" : {  | layers.1.mlp.down_proj" : 1, "x" : { | must be an object
             "vocab_size" : 64            | "num_attention_heads" : 8, "vocab_size" : 64 | JSON
-            "num_attention_heads" : 4    | "num_attention_heads" : 8 | q_proj.codes" has shape
-            "num_attention_heads" : 4    | "num_attention_heads" : 100000000 | q_proj.codes" has shape
+            "num_attention_heads" : 4    | "num_attention_heads" : 8 | q_proj" has shape [64, 64], where
+            "num_attention_heads" : 4    | "num_attention_heads" : 100000000 | q_proj" has shape [64, 64], where
             "num_hidden_layers" : 2      | "num_hidden_layers" : 1 | has no place in this architecture
             """)
     void malformedDescriptionsAreRefused(String before, String after, String reason) throws IOException {
@@ -189,9 +270,8 @@ class StoredFormTest {
         Path file = folder.resolve("model.safetensors");
         String name = "model.layers.0.self_attn.q_proj";
         replace(file, name + ".codes", "I8", "codes\" has the number format I8, where U8 is needed");
-        replace(file, name + ".scales", "I16", "scales\" has the number format I16, where F16, BF16 or F32 is needed");
-        replace(file, name + ".zero_points", "BOOL", "zero_points\" has the number format BOOL, where U8 is needed");
-        replace(file, name + ".zero_points", null, "zero_points\" that is not there");
+        replace(file, name + ".zeroPoints", "BOOL", "zeroPoints\" has the number format BOOL, where U8 is needed");
+        replace(file, name + ".zeroPoints", null, "zeroPoints\" that is not there");
         assertThat(HuggingFaceFolder.load(folder)).isNotNull();
     }
 

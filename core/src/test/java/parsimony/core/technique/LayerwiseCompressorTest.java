@@ -9,9 +9,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.scalar.ScalarBackend;
@@ -19,6 +21,7 @@ import parsimony.core.model.ForwardContext;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
+import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
@@ -30,25 +33,29 @@ class LayerwiseCompressorTest {
 
     private final Backend backend = new ScalarBackend();
     private final Ops ops = new Ops(backend);
-    private final Transformer model = Transformer.random(
-            new TransformerConfig(
-                    10,
-                    HIDDEN,
-                    24,
-                    2,
-                    2,
-                    1,
-                    8,
-                    32,
-                    1e-5f,
-                    new TransformerConfig.RopeConfig(10000, false, null),
-                    true,
-                    false,
-                    -1,
-                    -1),
-            1);
+    private final Transformer model = model(1);
     private final TechniqueContext context =
             TechniqueContext.of(backend).withCalibration(List.of(FIRST, new int[0], SECOND));
+
+    private static Transformer model(int keyValueHeads) {
+        return Transformer.random(
+                new TransformerConfig(
+                        10,
+                        HIDDEN,
+                        24,
+                        2,
+                        2,
+                        keyValueHeads,
+                        8,
+                        32,
+                        1e-5f,
+                        new TransformerConfig.RopeConfig(10000, false, null),
+                        true,
+                        false,
+                        -1,
+                        -1),
+                1);
+    }
 
     @Test
     void givesEachLayerTheInputsItReceives() {
@@ -66,7 +73,8 @@ class LayerwiseCompressorTest {
     @Test
     void statisticsAreThoseOfTheInputs() {
         String layer = "model.layers.1.mlp.down_proj";
-        Tensor inputs = tasks(Statistic.INPUTS, false).get(layer).statistics().inputs();
+        InputStatistics whole = tasks(Statistic.INPUTS, false).get(layer).statistics();
+        Tensor inputs = whole.inputs();
         double[] maximum =
                 tasks(Statistic.ABSOLUTE_MAXIMUM, false).get(layer).statistics().absoluteMaximum();
         double[] mean =
@@ -74,6 +82,9 @@ class LayerwiseCompressorTest {
         double[] squares =
                 tasks(Statistic.SQUARED_NORM, false).get(layer).statistics().squaredNorm();
         Tensor hessian = tasks(Statistic.HESSIAN, false).get(layer).statistics().hessian();
+        assertThat(whole.absoluteMaximum()).containsExactly(maximum);
+        assertThat(whole.meanAbsolute()).containsExactly(mean);
+        assertThat(whole.squaredNorm()).containsExactly(squares);
         for (int i = 0; i < 24; i++) {
             double[] column = new double[inputs.rows()];
             for (int row = 0; row < column.length; row++) {
@@ -103,22 +114,82 @@ class LayerwiseCompressorTest {
         assertThat(afterZeros.array()).isNotEqualTo(untouched.array());
     }
 
-    @Test
-    void recordsBehindATransformAndPutsItBack() {
-        Linear.InputTransform halve = (o, x) -> {
-            Tensor y = x.zerosLike();
-            o.backend().addScaled(0.5f, x, y);
-            return y;
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void balancingMatricesAgainstWhatFeedsThemChangesNothing(int keyValueHeads) {
+        Transformer original = model(keyValueHeads);
+        ForwardContext text = ForwardContext.batch(ops, FIRST, FIRST.length);
+        float[] expected = original.forward(text).array();
+        Balancer balancer = new Balancer();
+        Transformer result = balancer.apply(original, new None(), context);
+        float[] actual = result.forward(text).array();
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(actual[i]).isCloseTo(expected[i], within(1e-5f));
+        }
+        assertThat(original.forward(text).array()).containsExactly(expected);
+        // One value head feeds both heads of the output matrix, which is left alone then.
+        assertThat(balancer.groups).hasSize(keyValueHeads == 1 ? 6 : 8);
+        Linear query = result.linears().getFirst();
+        assertThat(query.weight().decode().array())
+                .isNotEqualTo(original.linears().getFirst().weight().decode().array());
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+    void balancedStatisticsAreThoseOfTheBalancedModel(Statistic statistic) {
+        Transformer original = model(2);
+        Map<String, LinearTask> predicted = new LinkedHashMap<>();
+        Balancer balancer = new Balancer(statistic, predicted);
+        Transformer balanced = balancer.apply(original, new None(), context);
+        Map<String, LinearTask> seen = new LinkedHashMap<>();
+        new Recorder(statistic, false, seen).apply(balanced, new None(), context);
+        for (String name : seen.keySet()) {
+            double[] expected = numbers(seen.get(name).statistics(), statistic);
+            double[] actual = numbers(predicted.get(name).statistics(), statistic);
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(actual[i]).as(name).isCloseTo(expected[i], within(1e-5 + 1e-4 * Math.abs(expected[i])));
+            }
+        }
+    }
+
+    private static double[] numbers(InputStatistics statistics, Statistic which) {
+        return switch (which) {
+            case ABSOLUTE_MAXIMUM -> statistics.absoluteMaximum();
+            case MEAN_ABSOLUTE -> statistics.meanAbsolute();
+            case SQUARED_NORM -> statistics.squaredNorm();
+            case HESSIAN -> numbers(statistics.hessian());
+            case INPUTS -> numbers(statistics.inputs());
+            case NONE -> new double[0];
         };
-        Linear key = model.blocks().getFirst().linears().get(1);
-        Tensor before =
-                tasks(Statistic.INPUTS, false).get(key.name()).statistics().inputs();
-        key.setTransform(halve);
-        Map<String, LinearTask> tasks = new LinkedHashMap<>();
-        Transformer result = new Recorder(Statistic.INPUTS, false, tasks).apply(model, new None(), context);
-        assertThat(tasks.get(key.name()).statistics().inputs().array()[5]).isEqualTo(before.array()[5] / 2);
-        assertThat(result.linears().get(1).transform()).isSameAs(halve);
-        assertThat(result.linears().get(0).transform()).isNull();
+    }
+
+    private static double[] numbers(Tensor tensor) {
+        return IntStream.range(0, tensor.size())
+                .mapToDouble(i -> tensor.array()[i])
+                .toArray();
+    }
+
+    @Test
+    void lossIsThatOfThePartOfTheBlock() {
+        Balancer balancer = new Balancer(Statistic.INPUTS, new LinkedHashMap<>());
+        balancer.apply(model(2), new None(), context);
+        assertThat(balancer.unchangedLosses).hasSize(8).allMatch(loss -> loss == 0);
+        assertThat(balancer.zeroLosses).hasSize(8).allMatch(loss -> loss > 0);
+    }
+
+    @Test
+    void aMatrixOnItsOwnIsBalancedAtRunTime() {
+        WeightStorage weight =
+                new TensorStorage(model(2).linears().getFirst().weight().decode());
+        Tensor inputs = expectedInputs(FIRST);
+        WeightStorage result = new Balancer(Statistic.INPUTS, new LinkedHashMap<>())
+                .compress("alone", weight, inputs, new None(), context);
+        assertThat(result).isInstanceOf(ScaledInputStorage.class);
+        float[] expected = weight.decode().array();
+        float[] actual = result.decode().array();
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(actual[i]).isCloseTo(expected[i], within(1e-6f));
+        }
     }
 
     @Test
@@ -212,7 +283,7 @@ class LayerwiseCompressorTest {
 
         @Override
         public List<String> showcase() {
-            return List.of("");
+            return List.of("recorder");
         }
 
         @Override
@@ -224,6 +295,64 @@ class LayerwiseCompressorTest {
         protected WeightStorage compress(LinearTask task, None options) {
             tasks.put(task.name(), task);
             return new TensorStorage(zero ? task.weights().zerosLike() : task.weights());
+        }
+    }
+
+    /** Multiplies the columns of every group by numbers from 1 to 3. */
+    private static final class Balancer extends LayerwiseCompressor<None> {
+        private final Statistic statistic;
+        private final Map<String, LinearTask> tasks;
+        private final List<String> groups = new ArrayList<>();
+        private final List<Double> unchangedLosses = new ArrayList<>();
+        private final List<Double> zeroLosses = new ArrayList<>();
+
+        Balancer() {
+            this(Statistic.NONE, new LinkedHashMap<>());
+        }
+
+        Balancer(Statistic statistic, Map<String, LinearTask> tasks) {
+            this.statistic = statistic;
+            this.tasks = tasks;
+        }
+
+        @Override
+        public String name() {
+            return "balancer";
+        }
+
+        @Override
+        public None defaults() {
+            return new None();
+        }
+
+        @Override
+        public List<String> showcase() {
+            return List.of();
+        }
+
+        @Override
+        protected Statistic statistic(None options) {
+            return statistic;
+        }
+
+        @Override
+        protected float[] balance(InputGroupTask task, None options) {
+            groups.add(task.names().getFirst());
+            if (statistic == Statistic.INPUTS) {
+                unchangedLosses.add(task.loss(weights -> weights));
+                zeroLosses.add(task.loss(Tensor::zerosLike));
+            }
+            float[] factors = new float[task.weights().getFirst().columns()];
+            for (int i = 0; i < factors.length; i++) {
+                factors[i] = 1 + i % 5 / 2f;
+            }
+            return factors;
+        }
+
+        @Override
+        protected WeightStorage compress(LinearTask task, None options) {
+            tasks.put(task.name(), task);
+            return new TensorStorage(task.weights());
         }
     }
 }

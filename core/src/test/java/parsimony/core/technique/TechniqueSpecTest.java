@@ -198,7 +198,7 @@ class TechniqueSpecTest {
 
         @Override
         public List<String> showcase() {
-            return List.of("bits=2");
+            return List.of();
         }
 
         @Override
@@ -227,7 +227,7 @@ class TechniqueSpecTest {
 
         @Override
         public List<String> showcase() {
-            return List.of("");
+            return List.of();
         }
     }
 }

@@ -3,6 +3,7 @@ package parsimony.core.backend.scalar;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 import parsimony.core.backend.Backend;
+import parsimony.core.backend.CompositeMatrix;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
@@ -34,7 +35,9 @@ public class ScalarBackend implements Backend {
 
     @Override
     public PreparedMatrix prepare(WeightStorage storage) {
-        return new DecodedRows(storage);
+        return storage.roundsInput()
+                ? CompositeMatrix.of(storage, this, this::prepare).orElseThrow()
+                : new DecodedRows(storage);
     }
 
     @Override

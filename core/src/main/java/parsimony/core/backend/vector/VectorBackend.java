@@ -3,11 +3,13 @@ package parsimony.core.backend.vector;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 import jdk.incubator.vector.FloatVector;
+import parsimony.core.backend.CompositeMatrix;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.tensor.AffineGroups;
 import parsimony.core.tensor.Matrix;
+import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
@@ -59,8 +61,15 @@ public class VectorBackend extends ScalarBackend {
 
     @Override
     public PreparedMatrix prepare(WeightStorage storage) {
-        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+        return CompositeMatrix.of(storage, this, this::prepare).orElseGet(() -> prepareWhole(storage));
+    }
+
+    private PreparedMatrix prepareWhole(WeightStorage storage) {
+        if (storage instanceof AffineGroups groups && Packer.suits(groups)) {
             return new PackedMatrix(groups, parallel, gemm);
+        }
+        if (storage instanceof SparseStorage sparse) {
+            return new SparseMatrix(sparse, parallel, gemm);
         }
         return new RowMatrix(storage, matvec, gemm);
     }
