@@ -165,7 +165,7 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
 
     /** M · Rᵀ, in place. */
     private static Tensor turnRows(Tensor matrix, Rotation rotation, Backend backend) {
-        backend.parallel(matrix.rows(), row -> rotation.apply(matrix.array(), row * matrix.columns()));
+        rotation.apply(matrix.array(), 0, matrix.rows(), backend::multiply);
         return matrix;
     }
 
