@@ -15,6 +15,13 @@ final class Packed8Kernel extends PackedKernel {
 
     @Override
     void multiply(int[] data, int strip, int stripInts, float[] x, int column, float[] y, int yOffset) {
+        IntVector evenMask = this.evenMask;
+        IntVector evenPower = this.evenPower;
+        FloatVector evenMiddle = this.evenMiddle;
+        IntVector oddMask = this.oddMask;
+        IntVector oddPower = this.oddPower;
+        FloatVector oddMiddle = this.oddMiddle;
+        IntVector pair = this.pair;
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
         int scales = strip + codeInts();
@@ -32,11 +39,11 @@ final class Packed8Kernel extends PackedKernel {
                 IntVector word1 = IntVector.fromArray(INTS, data, at + stripInts);
                 for (int j = 0; j < PAIRS; j++, column += evenStep) {
                     FloatVector input = broadcast(x, column);
-                    even0 = even(word0).fma(input, even0);
-                    even1 = even(word1).fma(input, even1);
+                    even0 = code(word0, evenMask, evenPower, evenMiddle).fma(input, even0);
+                    even1 = code(word1, evenMask, evenPower, evenMiddle).fma(input, even1);
                     input = broadcast(x, column + oddStep);
-                    odd0 = odd(word0).fma(input, odd0);
-                    odd1 = odd(word1).fma(input, odd1);
+                    odd0 = code(word0, oddMask, oddPower, oddMiddle).fma(input, odd0);
+                    odd1 = code(word1, oddMask, oddPower, oddMiddle).fma(input, odd1);
                     word0 = word0.lanewise(VectorOperators.LSHR, pair);
                     word1 = word1.lanewise(VectorOperators.LSHR, pair);
                 }
@@ -51,6 +58,13 @@ final class Packed8Kernel extends PackedKernel {
 
     @Override
     void multiplyFour(int[] data, int strip, float[] x, int column, float[] y, int yOffset, int yStride) {
+        IntVector evenMask = this.evenMask;
+        IntVector evenPower = this.evenPower;
+        FloatVector evenMiddle = this.evenMiddle;
+        IntVector oddMask = this.oddMask;
+        IntVector oddPower = this.oddPower;
+        FloatVector oddMiddle = this.oddMiddle;
+        IntVector pair = this.pair;
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
         FloatVector total2 = total0;
@@ -72,12 +86,12 @@ final class Packed8Kernel extends PackedKernel {
             for (int i = 0; i < wordsPerGroup; i++, at += LANES) {
                 IntVector word = IntVector.fromArray(INTS, data, at);
                 for (int j = 0; j < PAIRS; j++, column += evenStep) {
-                    FloatVector weight = even(word);
+                    FloatVector weight = code(word, evenMask, evenPower, evenMiddle);
                     even0 = weight.fma(broadcast(x, column), even0);
                     even1 = weight.fma(broadcast(x, column + 1), even1);
                     even2 = weight.fma(broadcast(x, column + 2), even2);
                     even3 = weight.fma(broadcast(x, column + 3), even3);
-                    weight = odd(word);
+                    weight = code(word, oddMask, oddPower, oddMiddle);
                     int other = column + oddStep;
                     odd0 = weight.fma(broadcast(x, other), odd0);
                     odd1 = weight.fma(broadcast(x, other + 1), odd1);

@@ -160,16 +160,16 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
     }
 
     /** The codes at the lowest place of each word, less the middle. */
-    final FloatVector even(IntVector word) {
+    private FloatVector even(IntVector word) {
         return code(word, evenMask, evenPower, evenMiddle);
     }
 
     /** The codes at the place above that. */
-    final FloatVector odd(IntVector word) {
+    private FloatVector odd(IntVector word) {
         return code(word, oddMask, oddPower, oddMiddle);
     }
 
-    private static FloatVector code(IntVector word, IntVector mask, IntVector power, FloatVector middle) {
+    static FloatVector code(IntVector word, IntVector mask, IntVector power, FloatVector middle) {
         return word.lanewise(VectorOperators.AND, mask)
                 .lanewise(VectorOperators.OR, power)
                 .reinterpretAsFloats()
