@@ -74,7 +74,7 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("quip", "quip:greedyPasses=10", "quip:hadamard=true", "quip:bits=3");
+        return List.of("quip", "quip:hadamard=true", "quip:bits=3");
     }
 
     @Override
