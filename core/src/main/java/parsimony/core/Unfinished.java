@@ -1,6 +1,8 @@
 package parsimony.core;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -41,12 +43,20 @@ public final class Unfinished implements AutoCloseable {
         this.path = path;
     }
 
-    /** Makes an empty file beside {@code target}, whose folder must exist. */
+    /**
+     * Makes an empty file beside {@code target}, whose folder must exist.
+     *
+     * @throws FileSystemException that names {@code target}, if the disk does not take it
+     */
     public static Unfinished file(Path target) throws IOException {
         return begin(target, Files::createFile);
     }
 
-    /** Makes an empty folder beside {@code target}, whose own folder must exist. */
+    /**
+     * Makes an empty folder beside {@code target}, whose own folder must exist.
+     *
+     * @throws FileSystemException that names {@code target}, if the disk does not take it
+     */
     public static Unfinished folder(Path target) throws IOException {
         return begin(target, Files::createDirectory);
     }
@@ -56,7 +66,13 @@ public final class Unfinished implements AutoCloseable {
             stopIfEnding();
             removeLeftBehind(target);
             Unfinished unfinished = new Unfinished(hidden(target, "part"));
-            maker.make(unfinished.path);
+            try {
+                maker.make(unfinished.path);
+            } catch (AccessDeniedException _) {
+                throw new AccessDeniedException(target.toString());
+            } catch (FileSystemException e) {
+                throw new FileSystemException(target.toString(), null, e.getReason());
+            }
             OPEN.add(unfinished);
             return unfinished;
         }

@@ -2,9 +2,8 @@ package parsimony.benchmarks.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import parsimony.benchmarks.compare.Calibration;
 import parsimony.benchmarks.compare.JavaText;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.text.Corpus;
@@ -25,8 +24,8 @@ final class CalibrationOptions {
     @Option(
             names = "--calibration-sequences",
             paramLabel = "N",
-            defaultValue = "32",
-            description = "How many beginnings of files they see (default: ${DEFAULT-VALUE}).")
+            defaultValue = "64",
+            description = "How many windows of the text they see, drawn at random (default: ${DEFAULT-VALUE}).")
     private int count;
 
     @Option(
@@ -51,26 +50,10 @@ final class CalibrationOptions {
         }
     }
 
-    /**
-     * The beginnings of documents, each after the token that begins a text. Documents that are too short are passed over, if there are others.
-     */
-    List<int[]> sequences(LanguageModel model) throws IOException {
+    /** Windows of the text, drawn with {@code seed}. */
+    List<int[]> sequences(LanguageModel model, long seed) throws IOException {
         Corpus corpus = files.isEmpty() ? JavaText.calibration() : Texts.corpus(files);
         int length = Math.min(tokens, model.transformer().config().contextLength());
-        List<int[]> full = new ArrayList<>();
-        List<int[]> shorter = new ArrayList<>();
-        for (Corpus.Document document : corpus.documents()) {
-            int[] ids = model.tokenizer().encode(document.text(), true);
-            if (ids.length >= length) {
-                full.add(Arrays.copyOf(ids, length));
-            } else if (ids.length > 0) {
-                shorter.add(ids);
-            }
-            if (full.size() == count) {
-                break;
-            }
-        }
-        List<int[]> chosen = full.isEmpty() ? shorter : full;
-        return chosen.subList(0, Math.min(count, chosen.size()));
+        return Calibration.windows(corpus, model.tokenizer(), count, length, seed);
     }
 }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -97,14 +96,14 @@ final class Compare implements Callable<Integer> {
                 : apply.stream().map(AppliedTechnique::spec).toList();
         PrintWriter err = spec.commandLine().getErr();
         Instant began = Instant.now();
-        Files.createDirectories(output);
+        OutputFile.makeFolder(spec, "--output", output);
         LanguageModel opened = model.open();
         HeldOutOptions.Text text = heldOut.read(quick ? QUICK_TEXT_BYTES : TEXT_BYTES, common.seed());
         CompareJob.Options options = new CompareJob.Options(
                 techniques,
                 text.corpus(),
                 text.name(),
-                calibration.sequences(opened),
+                calibration.sequences(opened, common.seed()),
                 heldOut.window(opened.transformer().config().contextLength()),
                 quick ? QUICK_SPEED : Speed.Options.DEFAULT,
                 quick ? QUICK_TIME : null,
@@ -120,6 +119,12 @@ final class Compare implements Callable<Integer> {
                 @Override
                 public void doing(String what) {
                     status.show(what);
+                }
+
+                @Override
+                public void noted(String message) {
+                    status.clear();
+                    err.println(message);
                 }
 
                 @Override

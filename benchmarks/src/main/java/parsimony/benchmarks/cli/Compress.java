@@ -11,6 +11,7 @@ import parsimony.core.io.GgufMetadata;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
+import parsimony.core.technique.Progress;
 import parsimony.core.technique.TechniqueContext;
 import parsimony.core.tensor.DataType;
 import picocli.CommandLine.Command;
@@ -124,10 +125,11 @@ final class Compress implements Callable<Integer> {
         try (Backend backend = common.createBackend();
                 ProgressLine progress = new ProgressLine(
                         "compressing", opened.transformer().linears().size())) {
+            Progress steps = (what, done, total, bytes) -> progress.update(done, what);
             TechniqueContext context = TechniqueContext.of(backend)
-                    .withCalibration(calibration.sequences(opened))
+                    .withCalibration(calibration.sequences(opened, common.seed()))
                     .withSeed(common.seed())
-                    .withProgress((what, done, total, bytes) -> progress.update(done, what));
+                    .withProgress(steps.noting(spec.commandLine().getErr()::println));
             return apply.spec().apply(opened.transformer(), context);
         }
     }

@@ -18,6 +18,7 @@ import parsimony.core.backend.Backend;
 import parsimony.core.io.SafeTensors;
 import parsimony.core.io.StoredTensor;
 import parsimony.core.technique.MatrixTrial;
+import parsimony.core.technique.Progress;
 import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.DataType;
@@ -116,8 +117,10 @@ final class Layer implements Callable<Integer> {
         List<Result> results = new ArrayList<>();
         Map<String, WeightStorage> weights = new LinkedHashMap<>();
         try (Backend backend = common.createBackend()) {
-            TechniqueContext context =
-                    TechniqueContext.of(backend).withSeed(common.seed()).withScaleType(scaleType);
+            TechniqueContext context = TechniqueContext.of(backend)
+                    .withSeed(common.seed())
+                    .withScaleType(scaleType)
+                    .withProgress(Progress.NONE.noting(spec.commandLine().getErr()::println));
             for (AppliedTechnique technique : apply) {
                 MatrixTrial trial = run(technique.spec(), weight, inputs, context);
                 results.add(result(technique, trial, weight, inputs, context));

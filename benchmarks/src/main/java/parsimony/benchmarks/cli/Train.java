@@ -26,19 +26,23 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
         name = "train",
         description = {
-            "Train an embedded model, or the tokenizer of both, from nothing on the sources of Apache-licensed Java libraries.",
+            "Train an embedded model, or the tokenizer of both, from nothing on the sources of Apache-licensed Java libraries;",
+            "or go on training a model that is there, such as a pruned one.",
             "Stopped at any moment, the same command goes on and ends with the same weights."
         },
         footer = {
             "",
             "Examples:",
             "  parsimony train --recipe java-tokenizer --output runs/tokenizer",
-            "  parsimony train --recipe java-6m --output runs/java-6m"
+            "  parsimony train --recipe java-6m --output runs/java-6m",
+            "  parsimony compress --apply llm-pruner:ratio=0.2 --output pruned",
+            "  parsimony train --from pruned --recipe java-recovery --output runs/recovered"
         })
 final class Train implements Callable<Integer> {
     private static final int CHECKPOINT_STEPS = 50;
@@ -51,8 +55,15 @@ final class Train implements Callable<Integer> {
             names = "--recipe",
             required = true,
             paramLabel = "NAME",
-            description = "java-6m, java-1m, java-tokenizer, or a JSON file like theirs.")
+            description = "java-6m, java-1m, java-recovery (with --from), java-tokenizer, or a JSON file like theirs.")
     private String recipeName;
+
+    @Option(
+            names = "--from",
+            paramLabel = "MODEL",
+            description =
+                    "A model to start from in place of random weights; its shape and its tokenizer take the place of the recipe's.")
+    private Path from;
 
     @Option(
             names = "--output",
@@ -79,8 +90,8 @@ final class Train implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Recipe recipe = Recipe.of(recipeName);
-        Files.createDirectories(output);
-        if (recipe.model() == null) {
+        OutputFile.makeFolder(spec, "--output", output);
+        if (recipe.training() == null) {
             trainTokenizer(recipe);
         } else {
             trainModel(recipe);
@@ -98,33 +109,48 @@ final class Train implements Callable<Integer> {
     }
 
     private void trainModel(Recipe recipe) throws IOException {
-        Tokenizer cutter =
-                tokenizer == null ? LanguageModel.embeddedTokenizer() : LanguageModel.openTokenizer(tokenizer);
+        LanguageModel start = start(recipe);
+        Transformer model = start.transformer();
+        Tokenizer cutter = start.tokenizer();
         Path tokens = output.resolve("corpus.tokens");
         if (!Files.exists(tokens)) {
             Corpus corpus = corpus(recipe);
             say("encoding " + corpus);
             TokenFile.build(corpus, cutter, tokens, recipe.seed());
         }
-        Transformer model = Transformer.random(recipe.model(), recipe.seed());
         try (TokenFile data = TokenFile.open(tokens);
                 Backend backend = common.createBackend()) {
-            if (data.vocabularySize() > recipe.model().vocabularySize()) {
+            if (data.vocabularySize() > model.config().vocabularySize()) {
                 throw new IOException(tokens + " holds " + data.vocabularySize()
-                        + " different tokens, more than the recipe's vocabulary; remove it to encode the corpus anew");
+                        + " different tokens, more than the model's vocabulary; remove it to encode the corpus anew");
             }
             TrainingRun run = new TrainingRun(
                     new Trainer(model, data::read, backend, recipe.training()), output, CHECKPOINT_STEPS);
             int done = run.step();
             say((done == 0 ? "training " : "going on after step " + done + " with ")
-                    + recipe.model().parameters() + " parameters on " + data.tokens() + " tokens");
+                    + model.config().parameters() + " parameters on " + data.tokens() + " tokens");
             Progress progress = new Progress(recipe, run.curve(), done);
             run.run(progress);
             progress.end();
         }
         Path finished = output.resolve("model");
-        new LanguageModel(modelName(), model, cutter).saveHuggingFace(finished, DataType.BF16);
+        new LanguageModel(start.name(), model, cutter).saveHuggingFace(finished, DataType.BF16);
         say("written: " + finished);
+    }
+
+    private LanguageModel start(Recipe recipe) throws IOException {
+        if (from != null) {
+            LanguageModel opened = LanguageModel.open(from, tokenizer);
+            return new LanguageModel(opened.name(), opened.transformer().trainable(), opened.tokenizer());
+        }
+        if (recipe.model() == null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "the recipe " + recipeName + " has no model: name one to start from with --from");
+        }
+        Tokenizer cutter =
+                tokenizer == null ? LanguageModel.embeddedTokenizer() : LanguageModel.openTokenizer(tokenizer);
+        return new LanguageModel(modelName(), Transformer.random(recipe.model(), recipe.seed()), cutter);
     }
 
     /** The recipe's name, also where it is a file. */
@@ -136,14 +162,16 @@ final class Train implements Callable<Integer> {
         Path folder = corpusFolder != null
                 ? corpusFolder
                 : Path.of(System.getProperty("parsimony.home", "."), "benchmarks", "target", "corpus");
-        if (!Files.isDirectory(folder)) {
+        List<Path> jars = List.of();
+        if (Files.isDirectory(folder)) {
+            try (Stream<Path> files = Files.list(folder)) {
+                jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
+            }
+        }
+        if (jars.isEmpty()) {
             throw new IOException(
                     "there are no source jars in " + folder
                             + "; fetch them with ./mvnw -q -pl benchmarks -Pcorpus dependency:copy@corpus, or name a folder with --corpus");
-        }
-        List<Path> jars;
-        try (Stream<Path> files = Files.list(folder)) {
-            jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
         }
         Corpus.Separation separation = Corpus.read(jars).dropOverlapping(JavaText.heldOut(), recipe.overlapThreshold());
         say("corpus: " + separation.kept() + "; " + separation.dropped().size()

@@ -19,6 +19,7 @@ import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.technique.Dense;
 import parsimony.core.technique.Paper;
+import parsimony.core.technique.Progress;
 import parsimony.core.technique.Survey;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueContext;
@@ -61,6 +62,9 @@ public final class CompareJob {
     public interface Listener {
         /** What is being done now, in a few words. */
         void doing(String what);
+
+        /** Something that the user should know. */
+        void noted(String message);
 
         void measured(Measurement row);
 
@@ -116,6 +120,8 @@ public final class CompareJob {
                 continue;
             }
             listener.doing(spec + ": applying");
+            Progress progress = (what, done, total, bytes) ->
+                    listener.doing(spec + ": " + what + " (" + done + " of " + total + ")");
             Transformer compressed;
             PeakMemory peak;
             double applySeconds;
@@ -123,8 +129,7 @@ public final class CompareJob {
                 long applying = System.nanoTime();
                 compressed = spec.apply(
                         model.transformer(),
-                        context.withProgress((what, done, total, bytes) ->
-                                listener.doing(spec + ": " + what + " (" + done + " of " + total + ")")));
+                        context.withProgress(progress.noting(message -> listener.noted(spec + ": " + message))));
                 applySeconds = (System.nanoTime() - applying) / 1e9;
                 Speed.measure(ops, compressed, PROBE_SPEED);
                 peak = probe.peak();

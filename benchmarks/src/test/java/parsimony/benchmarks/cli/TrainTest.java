@@ -73,6 +73,18 @@ class TrainTest {
     }
 
     @Test
+    void refusesAFolderWithoutJarsAndAFileInPlaceOfItsFolder() throws Exception {
+        Path recipe = Files.writeString(folder.resolve("recipe.json"), RECIPE);
+        String[] call = {"train", "--recipe", recipe.toString(), "--corpus", folder.toString(), "--output", "x"};
+        call[6] = folder.resolve("run").toString();
+        assertThat(train(call)).isEqualTo(1);
+        assertThat(err.toString()).contains("there are no source jars in " + folder);
+        call[6] = recipe.toString();
+        assertThat(train(call)).isEqualTo(2);
+        assertThat(err.toString()).contains("is a file, where a folder is needed");
+    }
+
+    @Test
     void saysWhichRecipesThereAre() {
         assertThat(train(
                         "train",

@@ -2,6 +2,7 @@ package parsimony.core.io;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -60,7 +61,8 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
         try (Unfinished folder = Unfinished.folder(Path.of(System.getProperty("java.io.tmpdir"), "parsimony"))) {
             for (String file : Embedded.FILES) {
                 try (InputStream in = resource(model, file)) {
-                    Files.copy(in, folder.path().resolve(file));
+                    AtomicFile.write(
+                            folder.path().resolve(file), channel -> in.transferTo(Channels.newOutputStream(channel)));
                 }
             }
             LanguageModel opened = open(folder.path(), null);
@@ -138,7 +140,7 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
                 asRead == null
                         ? TokenizerExport.gguf(tokenizer, transformer.config().vocabularySize())
                         : asRead.startingWith("tokenizer."));
-        GgufModel.saveAsKept(transformer, file, type, metadata, progress);
+        GgufExport.saveAsKept(transformer, file, type, metadata, progress);
     }
 
     private static Tokenizer tokenizerOf(ModelFile file) throws IOException {

@@ -88,6 +88,35 @@ public final class Transformer {
     }
 
     /**
+     * A model of the same weights that can be trained: all of them are 32-bit floats of its own. Weights that were pruned are trained like the others.
+     *
+     * @throws IllegalArgumentException if a block is not Llama's
+     */
+    public Transformer trainable() {
+        Map<String, WeightStorage> foundMatrices = matrices();
+        Map<String, Tensor> foundVectors = vectors();
+        Transformer result = of(config, new Weights() {
+            @Override
+            public WeightStorage matrix(String name, int rows, int columns) {
+                return new TensorStorage(foundMatrices.get(name).decode().setTrainable(true));
+            }
+
+            @Override
+            public Tensor vector(String name, int size) {
+                return foundVectors.get(name).copy().setTrainable(true);
+            }
+        });
+        for (int i = 0; i < blocks.size(); i++) {
+            if (!(blocks.get(i) instanceof LlamaBlock block)) {
+                throw new IllegalArgumentException("blocks of the class "
+                        + blocks.get(i).getClass().getSimpleName() + " cannot be copied for training");
+            }
+            ((LlamaBlock) result.blocks.get(i)).setAttention(block.attention());
+        }
+        return result;
+    }
+
+    /**
      * Reads the context's tokens.
      *
      * @return logits [rows, vocabulary]

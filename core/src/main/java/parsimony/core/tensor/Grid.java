@@ -60,9 +60,14 @@ public record Grid(int bits, float scale, int zeroPoint) {
         return best;
     }
 
+    /** A grid whose scale is the number of {@code scaleType} that is nearest to {@code scale}. */
+    public static Grid of(int bits, double scale, int zeroPoint, DataType scaleType) {
+        return new Grid(bits, scaleType.roundPositive((float) scale), zeroPoint);
+    }
+
     private static Grid between(float minimum, float maximum, int bits, boolean symmetric, DataType scaleType) {
         int largestCode = (1 << bits) - 1;
-        float scale = storable((maximum - minimum) / largestCode, scaleType);
+        float scale = scaleType.roundPositive((maximum - minimum) / largestCode);
         if (symmetric) {
             return new Grid(bits, scale, (largestCode + 1) / 2);
         }
@@ -88,7 +93,7 @@ public record Grid(int bits, float scale, int zeroPoint) {
         // rounding would choose. So the scale is rounded down and the zero point found without it.
         double span = (double) maximum - minimum;
         float step = (float) (span / largestCode);
-        float scale = storable(step > span / largestCode ? Math.nextDown(step) : step, scaleType);
+        float scale = scaleType.roundPositive(step > span / largestCode ? Math.nextDown(step) : step);
         double zeroPoint = Math.rint(-(double) minimum * largestCode / span);
         return new Grid(bits, scale, (int) Math.clamp(zeroPoint, 0.0, largestCode));
     }
@@ -99,7 +104,7 @@ public record Grid(int bits, float scale, int zeroPoint) {
      */
     public static Grid ofMagnitude(float magnitude, int bits, DataType scaleType) {
         int middle = 1 << (bits - 1);
-        return new Grid(bits, storable(magnitude / (middle - 1), scaleType), middle);
+        return new Grid(bits, scaleType.roundPositive(magnitude / (middle - 1)), middle);
     }
 
     /** The code of the nearest grid point, halves to even. */
@@ -115,20 +120,5 @@ public record Grid(int bits, float scale, int zeroPoint) {
     /** The nearest grid point. */
     public float round(float x) {
         return value(code(x));
-    }
-
-    /** The scale as it is kept; one that the format cannot hold becomes its largest or smallest positive number. */
-    private static float storable(float scale, DataType type) {
-        float smallest = switch (type) {
-            case F32 -> Float.MIN_VALUE;
-            case F16 -> 0x1p-24f;
-            case BF16 -> 0x1p-133f;
-        };
-        float largest = switch (type) {
-            case F32 -> Float.MAX_VALUE;
-            case F16 -> 65504;
-            case BF16 -> 0x1.fep127f;
-        };
-        return Math.clamp(type.round(scale), smallest, largest);
     }
 }

@@ -3,7 +3,6 @@ package parsimony.core.tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.BitSet;
 
 /** Which weights of a matrix are kept: one bit each, the first input in the lowest bit of a byte, each row filled up to bytes. */
@@ -83,18 +82,17 @@ final class RowMask {
         }
     }
 
-    /** Writes a row to {@code target}: the kept weights where they belong, zeros elsewhere. */
-    static void expand(
-            MemorySegment mask, int row, int columns, float[] kept, int keptOffset, float[] target, int offset) {
-        Arrays.fill(target, offset, offset + columns, 0);
+    /** Writes the inputs of a row that are kept to {@code inputs} from {@code at} on; returns where the next row's go. */
+    static int inputs(MemorySegment mask, int row, int columns, int[] inputs, int at) {
         long start = row * rowBytes(columns);
-        int at = keptOffset;
+        int next = at;
         for (int first = 0; first < columns; first += 8) {
             int bits = Byte.toUnsignedInt(mask.get(ValueLayout.JAVA_BYTE, start + first / 8));
             for (; bits != 0; bits &= bits - 1) {
-                target[offset + first + Integer.numberOfTrailingZeros(bits)] = kept[at++];
+                inputs[next++] = first + Integer.numberOfTrailingZeros(bits);
             }
         }
+        return next;
     }
 
     /** The share of zeros in words, such as {@code 50 % zero}. */

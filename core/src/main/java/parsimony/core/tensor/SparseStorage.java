@@ -125,18 +125,37 @@ public record SparseStorage(
         return rowStarts.getAtIndex(INT, row);
     }
 
-    @Override
-    public void decodeRow(int row, float[] target, int offset) {
-        int start = start(row);
-        float[] kept = new float[start(row + 1) - start];
-        type.read(values, (long) start * type.bytes(), kept.length, kept, 0);
-        if (positions == Positions.BITMASK) {
-            RowMask.expand(where, row, columns, kept, 0, target, offset);
+    /**
+     * Reads the weights of rows {@code first … last − 1}, one after the other.
+     *
+     * @param weights take the weights
+     * @param inputs take the input that each belongs to
+     */
+    public void read(int first, int last, float[] weights, int[] inputs) {
+        int start = start(first);
+        int count = start(last) - start;
+        type.read(values, (long) start * type.bytes(), count, weights, 0);
+        if (positions == Positions.NUMBERS) {
+            for (int i = 0; i < count; i++) {
+                inputs[i] = Short.toUnsignedInt(where.getAtIndex(SHORT, start + i));
+            }
             return;
         }
+        int at = 0;
+        for (int row = first; row < last; row++) {
+            at = RowMask.inputs(where, row, columns, inputs, at);
+        }
+    }
+
+    @Override
+    public void decodeRow(int row, float[] target, int offset) {
+        int count = start(row + 1) - start(row);
+        float[] weights = new float[count];
+        int[] inputs = new int[count];
+        read(row, row + 1, weights, inputs);
         Arrays.fill(target, offset, offset + columns, 0);
-        for (int i = 0; i < kept.length; i++) {
-            target[offset + Short.toUnsignedInt(where.getAtIndex(SHORT, start + i))] = kept[i];
+        for (int i = 0; i < count; i++) {
+            target[offset + inputs[i]] = weights[i];
         }
     }
 

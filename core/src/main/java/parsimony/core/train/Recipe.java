@@ -16,7 +16,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param vocabularySize tokens of the tokenizer
  * @param overlapThreshold share of text in common with the held-out text from which on a file is left out of the corpus
  * @param seed of the initial weights and the order of the corpus
- * @param model the shape; null in the recipe of the tokenizer
+ * @param model the shape; null in the recipe of the tokenizer, and where training starts from a model that is there
  * @param training how it is trained; null in the recipe of the tokenizer
  */
 public record Recipe(
@@ -28,7 +28,7 @@ public record Recipe(
     /**
      * A recipe that comes with the project, or one in a file.
      *
-     * @param name {@code java-6m}, {@code java-1m}, {@code java-tokenizer}, or a JSON file
+     * @param name {@code java-6m}, {@code java-1m}, {@code java-recovery}, {@code java-tokenizer}, or a JSON file
      */
     public static Recipe of(String name) throws IOException {
         try (InputStream in = Recipe.class.getResourceAsStream("/parsimony/core/train/" + name + ".json")) {
@@ -38,8 +38,9 @@ public record Recipe(
         }
         Path file = Path.of(name);
         if (!Files.isRegularFile(file)) {
-            throw new IOException("there is no recipe " + name + ": java-6m, java-1m and java-tokenizer come with the"
-                    + " project, any other is a JSON file");
+            throw new IOException(
+                    "there is no recipe " + name + ": java-6m, java-1m, java-recovery and java-tokenizer come with the"
+                            + " project, any other is a JSON file");
         }
         try {
             return JSON.readValue(Files.readAllBytes(file), Recipe.class);

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,11 +21,14 @@ import parsimony.core.model.Transformer;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.Grid;
 import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SparseStorage;
@@ -102,7 +106,31 @@ class StoredFormTest {
         WeightStorage columns = ColumnsStorage.of(DataType.BF16, weight.decode(), new int[] {0, 5, 31});
         Tensor thin = Tensor.zeros(weight.rows(), 2);
         Arrays.fill(thin.array(), 0.01f);
-        return switch (i % 6) {
+        int rows = weight.rows();
+        byte[] codes = new byte[rows * weight.columns()];
+        Arrays.fill(codes, (byte) 5);
+        return switch (i % 8) {
+            case 6 ->
+                ColumnsStorage.of(
+                        NestedGridStorage.of(
+                                weight.columns(),
+                                3,
+                                weight.columns(),
+                                codes,
+                                NestedGridStorage.of(
+                                        rows,
+                                        2,
+                                        rows,
+                                        new byte[rows],
+                                        DenseStorage.of(
+                                                DataType.F16, new TensorStorage(Tensor.of(new float[] {0.1f}, 1, 1))),
+                                        ConstantStorage.of(1, 1, -1)),
+                                ConstantStorage.of(1, rows, 3.5f)),
+                        weight.columns(),
+                        IntStream.range(0, weight.columns())
+                                .map(c -> weight.columns() - 1 - c)
+                                .toArray());
+            case 7 -> new RotatedStorage(grid, i > 8, 1234567);
             case 0 -> new SumStorage(grid, columns);
             case 1 -> SparseStorage.of(DataType.F16, grid.decode());
             case 2 -> new RoundedInputStorage(grid, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY);
@@ -127,7 +155,7 @@ class StoredFormTest {
         HuggingFaceFolder.saveAsKept(stored, folder.resolve("third"), folder, DataType.F16);
         assertThat(folder.resolve("third/config.json")).content().contains("float16");
 
-        GgufModel.saveAsKept(stored, folder.resolve("a.gguf"), null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(stored, folder.resolve("a.gguf"), null, Map.of(), Progress.NONE);
         assertThat(GgufModel.load(folder.resolve("a.gguf")).embedding().format())
                 .isEqualTo("bf16");
     }
@@ -135,10 +163,10 @@ class StoredFormTest {
     @Test
     void blocksOfAGgufFileAreCopied() throws IOException {
         Path first = folder.resolve("first.gguf");
-        GgufModel.save(model(true), first, GgufType.Q4_1, Map.of(), Progress.NONE);
+        GgufExport.save(model(true), first, GgufType.Q4_1, Map.of(), Progress.NONE);
         Transformer stored = GgufModel.load(first);
 
-        GgufModel.saveAsKept(stored, folder.resolve("second.gguf"), null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(stored, folder.resolve("second.gguf"), null, Map.of(), Progress.NONE);
         assertThat(folder.resolve("second.gguf")).hasSameBinaryContentAs(first);
 
         assertThatThrownBy(() -> HuggingFaceFolder.saveAsKept(stored, folder.resolve("hf"), Path.of("hf"), null))
@@ -158,7 +186,7 @@ class StoredFormTest {
         Transformer model = quantized(true, bits, 32, symmetric, DataType.F16);
         Path file = folder.resolve("model.gguf");
 
-        GgufModel.saveAsKept(model, file, null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(model, file, null, Map.of(), Progress.NONE);
 
         Transformer read = GgufModel.load(file);
         for (int i = 0; i < read.linears().size(); i++) {
@@ -185,12 +213,12 @@ class StoredFormTest {
         Transformer model = quantized(true, bits, group, symmetric, scales);
         Path file = folder.resolve("model.gguf");
 
-        assertThatThrownBy(() -> GgufModel.saveAsKept(model, file, null, Map.of(), Progress.NONE))
+        assertThatThrownBy(() -> GgufExport.saveAsKept(model, file, null, Map.of(), Progress.NONE))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("no packed form for model.layers.0.self_attn.q_proj.weight (int" + bits);
         assertThat(file).doesNotExist();
 
-        GgufModel.saveAsKept(model, file, DataType.F16, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(model, file, DataType.F16, Map.of(), Progress.NONE);
         assertThat(GgufModel.load(file).linears().getFirst().weight().format()).isEqualTo("f16");
     }
 

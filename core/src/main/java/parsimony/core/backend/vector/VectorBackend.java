@@ -9,6 +9,7 @@ import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.tensor.AffineGroups;
 import parsimony.core.tensor.Matrix;
+import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
@@ -64,8 +65,11 @@ public class VectorBackend extends ScalarBackend {
     }
 
     private PreparedMatrix prepareWhole(WeightStorage storage) {
-        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+        if (storage instanceof AffineGroups groups && Packer.suits(groups)) {
             return new PackedMatrix(groups, parallel, gemm);
+        }
+        if (storage instanceof SparseStorage sparse) {
+            return new SparseMatrix(sparse, parallel, gemm);
         }
         return new RowMatrix(storage, matvec, gemm);
     }

@@ -1,0 +1,32 @@
+package parsimony.benchmarks.jmh;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import parsimony.core.tensor.DataType;
+
+class SparseBenchmarkTest {
+    @ParameterizedTest
+    @CsvSource({"0.5, BF16, 1", "0.9, F32, 4", "2:4, BF16, 20", "4:8, F32, 1", "0.98, BF16, 3"})
+    void allComputeTheSameProduct(String sparsity, DataType type, int batch) {
+        SparseBenchmark benchmark = new SparseBenchmark();
+        benchmark.shape = "70x128";
+        benchmark.sparsity = sparsity;
+        benchmark.type = type;
+        benchmark.batch = batch;
+        benchmark.threads = 2;
+        benchmark.prepare();
+        SparseBenchmark.Work work = new SparseBenchmark.Work();
+        float[] dense = benchmark.dense(work).array().clone();
+        float[] sparse = benchmark.sparse(work).array().clone();
+        float[] q8 = benchmark.q8(work).array();
+        for (int i = 0; i < dense.length; i++) {
+            assertThat(sparse[i]).isCloseTo(dense[i], within(1e-4f));
+            assertThat(q8[i]).isCloseTo(dense[i], within(0.1f));
+        }
+        assertThat(work.gigaweights).isCloseTo(3e-9 * 70 * 128, within(1e-15));
+        benchmark.close();
+    }
+}
