@@ -78,15 +78,18 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("llm-pruner:ratio=0.2", "llm-pruner:ratio=0.2,importance=element1", "llm-pruner:ratio=0.2,importance=vector");
+        return List.of(
+                "llm-pruner:ratio=0.2",
+                "llm-pruner:ratio=0.2,importance=element1",
+                "llm-pruner:ratio=0.2,importance=vector");
     }
 
     @Override
     public Transformer apply(Transformer model, Options options, TechniqueContext context) {
         for (Block block : model.blocks()) {
             if (!(block instanceof LlamaBlock)) {
-                throw new TechniqueException(
-                        "llm-pruner knows the structures of Llama's blocks, not of " + block.getClass().getSimpleName());
+                throw new TechniqueException("llm-pruner knows the structures of Llama's blocks, not of "
+                        + block.getClass().getSimpleName());
             }
         }
         TransformerConfig shape = model.config();
@@ -128,9 +131,8 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
     /** What each weight adds to its structure's importance, before the absolute value, under the matrices' names. */
     private static Map<String, float[]> salience(Transformer model, Importance importance, TechniqueContext context) {
         Transformer trained = model.trainable();
-        List<int[]> texts = context.calibration().stream()
-                .filter(text -> text.length > 1)
-                .toList();
+        List<int[]> texts =
+                context.calibration().stream().filter(text -> text.length > 1).toList();
         if (texts.isEmpty()) {
             throw new TechniqueException("llm-pruner needs calibration text, and none was given");
         }
@@ -152,8 +154,8 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
         int[] inputs = Arrays.copyOf(text, text.length - 1);
         int[] targets = Arrays.copyOfRange(text, 1, text.length);
         Tape tape = new Tape();
-        tape.record(() -> ops.crossEntropy(
-                trained.forward(ForwardContext.batch(ops, inputs, inputs.length)), targets, 1));
+        tape.record(
+                () -> ops.crossEntropy(trained.forward(ForwardContext.batch(ops, inputs, inputs.length)), targets, 1));
         tape.backward();
     }
 
@@ -295,7 +297,8 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
             }
         });
         for (int i = 0; i < shape.layers(); i++) {
-            ((LlamaBlock) result.blocks().get(i)).setAttention(((LlamaBlock) model.blocks().get(i)).attention());
+            ((LlamaBlock) result.blocks().get(i))
+                    .setAttention(((LlamaBlock) model.blocks().get(i)).attention());
         }
         return result;
     }

@@ -94,8 +94,7 @@ public final class Svd extends LayerwiseCompressor<Svd.Options> {
     }
 
     /** [out, rank] */
-    private static DMatrixRMaj leftSingularVectors(
-            DMatrixRMaj weights, LinearTask task, Options options, int rank) {
+    private static DMatrixRMaj leftSingularVectors(DMatrixRMaj weights, LinearTask task, Options options, int rank) {
         DMatrixRMaj left = weights;
         if (options.weighted) {
             left = new DMatrixRMaj(weights.numRows, weights.numCols);

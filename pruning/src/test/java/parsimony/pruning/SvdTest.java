@@ -103,8 +103,11 @@ class SvdTest extends TechniqueContract<Svd.Options> {
 
     @Test
     void survivesZeros() {
-        assertThat(Official.run("svd:rank=3", Tensor.zeros(48, 64), inputs).error()).isZero();
-        assertThat(Official.run("svd:rank=3", weights, Tensor.zeros(20, 64)).error()).isZero();
-        assertThat(Official.run("svd:rank=3", weights, Official.inputs(true)).error()).isFinite();
+        assertThat(Official.run("svd:rank=3", Tensor.zeros(48, 64), inputs).error())
+                .isZero();
+        assertThat(Official.run("svd:rank=3", weights, Tensor.zeros(20, 64)).error())
+                .isZero();
+        assertThat(Official.run("svd:rank=3", weights, Official.inputs(true)).error())
+                .isFinite();
     }
 }

@@ -59,7 +59,8 @@ final class Train implements Callable<Integer> {
     @Option(
             names = "--from",
             paramLabel = "MODEL",
-            description = "A model to start from in place of random weights; its shape and its tokenizer take the place of the recipe's.")
+            description =
+                    "A model to start from in place of random weights; its shape and its tokenizer take the place of the recipe's.")
     private Path from;
 
     @Option(

@@ -38,8 +38,9 @@ public record Recipe(
         }
         Path file = Path.of(name);
         if (!Files.isRegularFile(file)) {
-            throw new IOException("there is no recipe " + name + ": java-6m, java-1m, java-recovery and java-tokenizer come with the"
-                    + " project, any other is a JSON file");
+            throw new IOException(
+                    "there is no recipe " + name + ": java-6m, java-1m, java-recovery and java-tokenizer come with the"
+                            + " project, any other is a JSON file");
         }
         try {
             return JSON.readValue(Files.readAllBytes(file), Recipe.class);

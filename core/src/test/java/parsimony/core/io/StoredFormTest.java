@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -27,6 +28,7 @@ import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.LowRankStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
 import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.SumStorage;
 import parsimony.core.tensor.Tensor;
@@ -102,9 +104,14 @@ class StoredFormTest {
         WeightStorage columns = ColumnsStorage.of(DataType.BF16, weight.decode(), new int[] {0, 5, 31});
         Tensor thin = Tensor.zeros(weight.rows(), 2);
         Arrays.fill(thin.array(), 0.01f);
-        return switch (i % 6) {
+        BitSet zeros = new BitSet();
+        zeros.set(0, weight.rows() * weight.columns());
+        zeros.andNot(BitSet.valueOf(new long[] {0x5555_0123_4567_89abL}));
+        return switch (i % 8) {
             case 0 -> new SumStorage(grid, columns);
-            case 1 -> SparseStorage.of(DataType.F16, grid.decode());
+            case 1 -> SparseStorage.of(DataType.F16, grid.decode(), SparseStorage.Positions.BITMASK);
+            case 6 -> SparseStorage.of(DataType.BF16, grid.decode(), SparseStorage.Positions.NUMBERS);
+            case 7 -> SparseGridStorage.of(grid, zeros);
             case 2 -> new RoundedInputStorage(grid, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY);
             case 3 -> new RoundedInputStorage(columns, 6, RoundedInputStorage.Range.FIXED, 0.1f, 6);
             case 4 -> ScaledInputStorage.of(new SumStorage(columns, grid), new float[weight.columns()]);

@@ -76,7 +76,15 @@ final class SparseKernel {
 
     /** Weights of a row times four vectors, {@code xStride} apart, whose outputs are {@code yStride} apart. */
     void multiplyFour(
-            int row, int start, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride, float[] sums) {
+            int row,
+            int start,
+            float[] x,
+            int xOffset,
+            int xStride,
+            float[] y,
+            int yOffset,
+            int yStride,
+            float[] sums) {
         FloatVector even0 = FloatVector.zero(SPECIES);
         FloatVector even1 = even0;
         FloatVector even2 = even0;
@@ -160,7 +168,8 @@ final class SparseKernel {
 
     /** The weights from {@code at} on in the lanes that have a bit, zeros in the others. */
     private FloatVector spread(int at, int bits) {
-        FloatVector next = type == DataType.BF16 ? FloatDecoder.bf16(values, 2L * at) : FloatDecoder.f32(values, 4L * at);
+        FloatVector next =
+                type == DataType.BF16 ? FloatDecoder.bf16(values, 2L * at) : FloatDecoder.f32(values, 4L * at);
         return next.expand(VectorMask.fromLong(SPECIES, bits));
     }
 }
