@@ -55,7 +55,7 @@ final class GroupRounding implements ErrorCompensation.Rule {
     public void beginBlock(int first, int end) {
         if (followed != null) {
             int groupSize = result.groupSize();
-            for (int group = Math.ceilDiv(first, groupSize); group * groupSize < end; group++) {
+            for (int group = Math.ceilDiv(first, groupSize); group * groupSize < Math.min(end, columns); group++) {
                 fit(followed, group);
             }
         }
@@ -76,8 +76,7 @@ final class GroupRounding implements ErrorCompensation.Rule {
     }
 
     private boolean isZero(int row, int column) {
-        int input = keepsOrder ? order[column] : column;
-        return task.zeros() != null && task.zeros().get(row * task.columns() + input);
+        return task.isZero(row, keepsOrder ? order[column] : column);
     }
 
     @Override

@@ -5,7 +5,6 @@ import parsimony.core.technique.LayerwiseCompressor;
 import parsimony.core.technique.LinearTask;
 import parsimony.core.technique.Paper;
 import parsimony.core.tensor.Grid;
-import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /**
@@ -70,22 +69,12 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
 
     @Override
     protected WeightStorage compress(LinearTask task, Options options) {
-        int columns = task.columns();
-        float[] weights = task.weights().array();
-        GridStorage.Builder result = new GridStorage.Builder(
-                task.rows(), columns, options.bits, options.group, options.symmetric, task.scaleType());
-        task.backend().parallel(task.rows(), row -> {
-            for (int group = 0; group < result.groups(); group++) {
-                int first = group * result.groupSize();
-                int end = Math.min(first + result.groupSize(), columns);
-                Grid grid = Grid.fit(
-                        weights, row * columns + first, end - first, options.bits, options.symmetric, task.scaleType());
-                result.setGrid(row, group, grid);
-                for (int column = first; column < end; column++) {
-                    result.setCode(row, column, grid.code(weights[row * columns + column]));
-                }
-            }
-        });
-        return result.build();
+        return NearestRounding.pack(
+                task,
+                options.bits,
+                options.group,
+                options.symmetric,
+                (weights, offset, count) ->
+                        Grid.fit(weights, offset, count, options.bits, options.symmetric, task.scaleType()));
     }
 }

@@ -13,7 +13,7 @@ import parsimony.core.tensor.TensorStorage;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
-/** Numbers that the papers' own code computes, from the one matrix and its inputs that all of these files are about. */
+/** Numbers that the papers' own code computes, most of them from one matrix and its inputs. */
 final class Official {
     private static final JsonNode GPTQ = read("gptq");
 
@@ -54,6 +54,27 @@ final class Official {
             matrix.array()[i] = (float) rows.get(i / columns).get(i % columns).asDouble();
         }
         return matrix;
+    }
+
+    static double[] vector(JsonNode numbers) {
+        return numbers.valueStream().mapToDouble(JsonNode::asDouble).toArray();
+    }
+
+    /** ‖XWᵀ − XQᵀ‖²_F. */
+    static double error(Tensor weight, Tensor quantized, Tensor inputs) {
+        double sum = 0;
+        for (int n = 0; n < inputs.rows(); n++) {
+            for (int row = 0; row < weight.rows(); row++) {
+                double difference = 0;
+                for (int i = 0; i < weight.columns(); i++) {
+                    double lost = (double) weight.matrix().get(row, i)
+                            - quantized.matrix().get(row, i);
+                    difference += lost * inputs.matrix().get(n, i);
+                }
+                sum += difference * difference;
+            }
+        }
+        return sum;
     }
 
     /** What a technique makes of W when it sees {@code inputs}. */

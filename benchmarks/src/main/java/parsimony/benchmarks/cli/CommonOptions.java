@@ -7,6 +7,9 @@ import picocli.CommandLine.Option;
 
 /** The options of every command. */
 public final class CommonOptions {
+    /** More would only wait for each other. */
+    private static final int MOST_THREADS_A_CORE = 16;
+
     @Option(
             names = "--seed",
             paramLabel = "N",
@@ -38,13 +41,18 @@ public final class CommonOptions {
     /**
      * How many threads compute.
      *
-     * @throws IllegalArgumentException if fewer than one were asked for
+     * @throws IllegalArgumentException if fewer than one were asked for, or far more than there are cores
      */
     public int threads() {
+        int cores = Runtime.getRuntime().availableProcessors();
         if (threads != null && threads < 1) {
             throw new IllegalArgumentException("--threads must be at least 1, not " + threads);
         }
-        return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+        if (threads != null && threads > MOST_THREADS_A_CORE * cores) {
+            throw new IllegalArgumentException("--threads must be at most " + MOST_THREADS_A_CORE * cores + ", "
+                    + MOST_THREADS_A_CORE + " a core, not " + threads);
+        }
+        return threads == null ? cores : threads;
     }
 
     /** The name of the backend that was chosen, or of the one that is used unless another is chosen. */

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -18,7 +17,6 @@ import parsimony.benchmarks.Build;
 import parsimony.benchmarks.Machine;
 import parsimony.benchmarks.compare.CompareJob;
 import parsimony.benchmarks.compare.Comparison;
-import parsimony.benchmarks.compare.JavaText;
 import parsimony.benchmarks.compare.Measurement;
 import parsimony.benchmarks.report.HtmlReport;
 import parsimony.benchmarks.report.ResultFile;
@@ -28,7 +26,6 @@ import parsimony.core.eval.Speed;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.WeightStorage;
-import parsimony.core.text.Corpus;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,6 +36,8 @@ import picocli.CommandLine.Spec;
         name = "compare",
         description = {
             "Apply techniques to copies of a model and show what each costs and saves: size, quality on held-out text, speed, memory.",
+            "Of the default text it reads a sample of " + Compare.TEXT_BYTES + " bytes, with --quick of "
+                    + Compare.QUICK_TEXT_BYTES + ".",
             "Writes a JSON record and a page for the browser beside the table."
         },
         footer = {
@@ -50,10 +49,8 @@ import picocli.CommandLine.Spec;
         })
 final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
-    private static final int CALIBRATION_SEQUENCES = 32;
-    private static final int CALIBRATION_TOKENS = 512;
-    private static final long TEXT_BYTES = 250_000;
-    private static final long QUICK_TEXT_BYTES = 50_000;
+    static final long TEXT_BYTES = 250_000;
+    static final long QUICK_TEXT_BYTES = 50_000;
     private static final Duration QUICK_TIME = Duration.ofSeconds(75);
     private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(500), 3, 0);
 
@@ -71,25 +68,11 @@ final class Compare implements Callable<Integer> {
                     + "Repeat it for more rows (default: what each technique shows of itself).")
     private List<AppliedTechnique> apply = List.of();
 
-    @Option(
-            names = "--text",
-            paramLabel = "FILE",
-            description = "Held-out text (default: a sample of commons-lang3 and commons-collections4).")
-    private List<Path> texts = List.of();
+    @Mixin
+    private HeldOutOptions heldOut;
 
-    @Option(
-            names = "--text-bytes",
-            paramLabel = "N",
-            description = "How much of the default text to sample (default: " + TEXT_BYTES + ", with --quick "
-                    + QUICK_TEXT_BYTES + ").")
-    private Long textBytes;
-
-    @Option(
-            names = "--context",
-            paramLabel = "N",
-            description =
-                    "Tokens of a window of the quality measurement (default: what the model was trained on, at most 1024).")
-    private Integer context;
+    @Mixin
+    private CalibrationOptions calibration;
 
     @Option(names = "--quick", description = "One row a technique, less text, and no new row after 75 seconds.")
     private boolean quick;
@@ -106,30 +89,22 @@ final class Compare implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        heldOut.check();
+        calibration.check();
         List<TechniqueSpec> techniques = apply.isEmpty()
                 ? CompareJob.showcase(quick)
                 : apply.stream().map(AppliedTechnique::spec).toList();
         PrintWriter err = spec.commandLine().getErr();
         Instant began = Instant.now();
-        Files.createDirectories(output);
+        OutputFile.makeFolder(spec, "--output", output);
         LanguageModel opened = model.open();
-        Corpus heldOut = texts.isEmpty()
-                ? JavaText.sample(JavaText.heldOut(), sampleBytes(), common.seed())
-                : Texts.corpus(texts);
-        String textName =
-                texts.isEmpty() ? "commons-lang3 3.20.0 and commons-collections4 4.5.0 (sample)" : names(texts);
+        HeldOutOptions.Text text = heldOut.read(quick ? QUICK_TEXT_BYTES : TEXT_BYTES, common.seed());
         CompareJob.Options options = new CompareJob.Options(
                 techniques,
-                heldOut,
-                textName,
-                Texts.calibration(
-                        opened,
-                        JavaText.calibration(),
-                        CALIBRATION_SEQUENCES,
-                        Math.min(
-                                CALIBRATION_TOKENS,
-                                opened.transformer().config().contextLength())),
-                windowTokens(opened),
+                text.corpus(),
+                text.name(),
+                calibration.sequences(opened, common.seed()),
+                heldOut.window(opened.transformer().config().contextLength()),
                 quick ? QUICK_SPEED : Speed.Options.DEFAULT,
                 quick ? QUICK_TIME : null,
                 common.seed());
@@ -144,6 +119,12 @@ final class Compare implements Callable<Integer> {
                 @Override
                 public void doing(String what) {
                     status.show(what);
+                }
+
+                @Override
+                public void noted(String message) {
+                    status.clear();
+                    err.println(message);
                 }
 
                 @Override
@@ -165,8 +146,8 @@ final class Compare implements Callable<Integer> {
                             sha256(opened),
                             opened.transformer().config().parameters()),
                     new Comparison.TextRecord(
-                            textName,
-                            heldOut.sha256(),
+                            text.name(),
+                            text.corpus().sha256(),
                             result.protocol().bytes(),
                             result.protocol().tokens(),
                             result.protocol().windows()),
@@ -179,27 +160,6 @@ final class Compare implements Callable<Integer> {
             err.println("written: " + output.resolve("compare.json") + ", " + output.resolve("compare.html"));
         }
         return 0;
-    }
-
-    private long sampleBytes() {
-        if (textBytes != null && textBytes < 1) {
-            throw new IllegalArgumentException("--text-bytes must be at least 1, not " + textBytes);
-        }
-        return textBytes != null ? textBytes : quick ? QUICK_TEXT_BYTES : TEXT_BYTES;
-    }
-
-    private int windowTokens(LanguageModel opened) {
-        int trained = opened.transformer().config().contextLength();
-        int tokens = context == null ? Math.min(1024, trained) : context;
-        if (tokens < 2 || tokens % 2 != 0) {
-            throw new IllegalArgumentException("--context must be even and at least 2, not " + tokens);
-        }
-        return tokens;
-    }
-
-    private static String names(List<Path> files) {
-        return String.join(
-                ", ", files.stream().map(file -> file.getFileName().toString()).toList());
     }
 
     /** What to type to get this again. */

@@ -3,19 +3,17 @@ package parsimony.benchmarks.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import parsimony.benchmarks.compare.JavaText;
 import parsimony.core.backend.Backend;
 import parsimony.core.io.GgufMetadata;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
+import parsimony.core.technique.Progress;
 import parsimony.core.technique.TechniqueContext;
 import parsimony.core.tensor.DataType;
-import parsimony.core.text.Corpus;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,9 +35,6 @@ import picocli.CommandLine.Spec;
             "  parsimony compress --model stories260K.bin --output stories260K.gguf        (converts only)"
         })
 final class Compress implements Callable<Integer> {
-    private static final int CALIBRATION_SEQUENCES = 32;
-    private static final int CALIBRATION_TOKENS = 512;
-
     @Mixin
     private CommonOptions common;
 
@@ -80,12 +75,8 @@ final class Compress implements Callable<Integer> {
                     + "packed form for (default: each in its own, and none of the latter).")
     private DataType type;
 
-    @Option(
-            names = "--calibration",
-            paramLabel = "FILE",
-            arity = "1..*",
-            description = "Text files that techniques may look at (default: commons-text 1.14.0).")
-    private List<Path> calibration = List.of();
+    @Mixin
+    private CalibrationOptions calibration;
 
     @Spec
     private CommandSpec spec;
@@ -99,6 +90,7 @@ final class Compress implements Callable<Integer> {
                                 .toLowerCase(Locale.ROOT)
                                 .endsWith(".gguf")
                 : format == Format.GGUF;
+        calibration.check();
         requireWritable(gguf);
         LanguageModel opened = model.open();
         GgufMetadata asRead = gguf ? model.tokenizerAsRead() : null;
@@ -130,15 +122,14 @@ final class Compress implements Callable<Integer> {
     }
 
     private Transformer compress(LanguageModel opened) throws IOException {
-        Corpus text = calibration.isEmpty() ? JavaText.calibration() : Texts.corpus(calibration);
-        int length = Math.min(CALIBRATION_TOKENS, opened.transformer().config().contextLength());
         try (Backend backend = common.createBackend();
                 ProgressLine progress = new ProgressLine(
                         "compressing", opened.transformer().linears().size())) {
+            Progress steps = (what, done, total, bytes) -> progress.update(done, what);
             TechniqueContext context = TechniqueContext.of(backend)
-                    .withCalibration(Texts.calibration(opened, text, CALIBRATION_SEQUENCES, length))
+                    .withCalibration(calibration.sequences(opened, common.seed()))
                     .withSeed(common.seed())
-                    .withProgress((what, done, total, bytes) -> progress.update(done, what));
+                    .withProgress(steps.noting(spec.commandLine().getErr()::println));
             return apply.spec().apply(opened.transformer(), context);
         }
     }

@@ -2,13 +2,9 @@ package parsimony.benchmarks.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import parsimony.benchmarks.compare.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.eval.Evaluation;
@@ -21,7 +17,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -37,8 +32,6 @@ import picocli.CommandLine.Spec;
             "  parsimony evaluate --model compressed --reference original --json -"
         })
 final class Evaluate implements Callable<Integer> {
-    private static final int DEFAULT_CONTEXT = 1024;
-
     @Mixin
     private CommonOptions common;
 
@@ -51,33 +44,11 @@ final class Evaluate implements Callable<Integer> {
             description = "A model to compare with, such as the one that this one was made from.")
     private String reference;
 
-    @Option(
-            names = "--text",
-            paramLabel = "FILE",
-            arity = "1..*",
-            description = "Text files, each read from its own beginning "
-                    + "(default: commons-lang3 3.20.0 and commons-collections4 4.5.0).")
-    private List<Path> texts = List.of();
+    @Mixin
+    private HeldOutOptions heldOut;
 
-    @Option(
-            names = "--text-bytes",
-            paramLabel = "N",
-            description = "A sample of about this size of the default text, drawn by --seed (default: all of it).")
-    private Long textBytes;
-
-    @Option(
-            names = "--context",
-            paramLabel = "N",
-            description = "Tokens of a window, an even number (default: the model's context, at most " + DEFAULT_CONTEXT
-                    + ").")
-    private Integer context;
-
-    @Option(
-            names = "--json",
-            paramLabel = "FILE|-",
-            description =
-                    "Write the result as JSON, to a file or with - to standard output, which then shows nothing else.")
-    private String json;
+    @Mixin
+    private JsonOption json;
 
     @Spec
     private CommandSpec spec;
@@ -98,20 +69,12 @@ final class Evaluate implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (textBytes != null && textBytes < 1) {
-            throw usage("--text-bytes must be at least 1, not " + textBytes);
-        }
-        if (textBytes != null && !texts.isEmpty()) {
-            throw usage("--text-bytes samples the default text and cannot be given with --text");
-        }
-        if (context != null && (context < 2 || context % 2 != 0)) {
-            throw usage("--context must be an even number of at least 2, not " + context);
-        }
-        JsonTarget target = JsonTarget.of(spec, json);
+        heldOut.check();
+        json.check();
         LanguageModel opened = model.open();
         LanguageModel dense = reference == null ? null : model.open(reference);
         int window = window(opened, dense);
-        HeldOutText text = heldOut(opened, dense);
+        HeldOutText text = text(opened, dense);
         try (Backend backend = common.createBackend();
                 ProgressLine progress = new ProgressLine("evaluating", text.tokens())) {
             long started = System.nanoTime();
@@ -122,7 +85,7 @@ final class Evaluate implements Callable<Integer> {
                             text,
                             (scored, tokens, bits) ->
                                     progress.update(scored, String.format(Locale.ROOT, "%.3f bits/token", bits)));
-            print(result(opened, dense, evaluation, backend, (System.nanoTime() - started) / 1e9), target);
+            print(result(opened, dense, evaluation, backend, (System.nanoTime() - started) / 1e9));
         }
         return 0;
     }
@@ -132,43 +95,21 @@ final class Evaluate implements Callable<Integer> {
         if (dense != null) {
             trained = Math.min(trained, dense.transformer().config().contextLength());
         }
-        if (context != null && context > trained) {
-            throw usage("--context must be at most the model's " + trained + ", not " + context);
-        }
-        // Rounded down to an even number, as windows begin half a window after each other.
-        return context == null ? Math.max(2, Math.min(DEFAULT_CONTEXT, trained) / 2 * 2) : context;
+        return heldOut.window(trained);
     }
 
-    private HeldOutText heldOut(LanguageModel opened, LanguageModel dense) throws IOException {
-        Corpus corpus;
-        String name;
-        if (texts.isEmpty()) {
-            corpus = JavaText.heldOut();
-            name = "commons-lang3 3.20.0 and commons-collections4 4.5.0";
-            if (textBytes != null) {
-                corpus = JavaText.sample(corpus, textBytes, common.seed());
-                name += " (a sample, seed " + common.seed() + ")";
-            }
-        } else {
-            corpus = Texts.corpus(texts);
-            name = String.join(
-                    ", ",
-                    texts.stream().map(file -> file.getFileName().toString()).toList());
+    private HeldOutText text(LanguageModel opened, LanguageModel dense) throws IOException {
+        HeldOutOptions.Text text = heldOut.read(null, common.seed());
+        if (dense != null) {
+            requireSameTokens(text.corpus(), opened, dense);
         }
-        List<HeldOutText.Document> documents = new ArrayList<>();
-        for (Corpus.Document document : corpus.documents()) {
-            int[] tokens = opened.tokenizer().encode(document.text(), false);
-            if (dense != null && documents.isEmpty()) {
-                requireSameTokens(tokens, dense.tokenizer().encode(document.text(), false));
-            }
-            documents.add(new HeldOutText.Document(
-                    tokens, Corpus.of(List.of(document)).bytes()));
-        }
-        return new HeldOutText(name, documents);
+        return HeldOutText.of(text.name(), text.corpus(), opened.tokenizer());
     }
 
-    private static void requireSameTokens(int[] own, int[] other) {
-        if (!Arrays.equals(own, other)) {
+    private static void requireSameTokens(Corpus corpus, LanguageModel own, LanguageModel other) {
+        String first = corpus.documents().getFirst().text();
+        if (!Arrays.equals(
+                own.tokenizer().encode(first, false), other.tokenizer().encode(first, false))) {
             throw new IllegalArgumentException(
                     "--reference cuts the text into other tokens, so its predictions cannot be compared");
         }
@@ -191,9 +132,9 @@ final class Evaluate implements Callable<Integer> {
                 seconds);
     }
 
-    private void print(Result result, JsonTarget target) throws IOException {
+    private void print(Result result) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        if (target == null || !target.isStandardOutput()) {
+        if (!json.takesStandardOutput()) {
             out.printf(Locale.ROOT, "%-22s %.5f%n", "bits per byte", result.bitsPerByte);
             out.printf(Locale.ROOT, "%-22s %.5f%n", "perplexity a token", result.perplexity);
             if (result.reference != null) {
@@ -208,12 +149,6 @@ final class Evaluate implements Callable<Integer> {
             }
             out.println(result.statement);
         }
-        if (target != null) {
-            target.write(out, result);
-        }
-    }
-
-    private ParameterException usage(String message) {
-        return new ParameterException(spec.commandLine(), message);
+        json.write(out, result);
     }
 }

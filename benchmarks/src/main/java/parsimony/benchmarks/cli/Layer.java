@@ -18,6 +18,7 @@ import parsimony.core.backend.Backend;
 import parsimony.core.io.SafeTensors;
 import parsimony.core.io.StoredTensor;
 import parsimony.core.technique.MatrixTrial;
+import parsimony.core.technique.Progress;
 import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.DataType;
@@ -64,12 +65,8 @@ final class Layer implements Callable<Integer> {
                     + "Repeat it for more results.")
     private List<AppliedTechnique> apply;
 
-    @Option(
-            names = "--json",
-            paramLabel = "FILE|-",
-            description =
-                    "Write the results as JSON, to a file or with - to standard output, which then shows nothing else.")
-    private String json;
+    @Mixin
+    private JsonOption json;
 
     @Option(
             names = "--output",
@@ -103,7 +100,7 @@ final class Layer implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        JsonTarget target = JsonTarget.of(spec, json);
+        json.check();
         if (output != null) {
             OutputFile.require(spec, "--output", output);
         }
@@ -120,8 +117,10 @@ final class Layer implements Callable<Integer> {
         List<Result> results = new ArrayList<>();
         Map<String, WeightStorage> weights = new LinkedHashMap<>();
         try (Backend backend = common.createBackend()) {
-            TechniqueContext context =
-                    TechniqueContext.of(backend).withSeed(common.seed()).withScaleType(scaleType);
+            TechniqueContext context = TechniqueContext.of(backend)
+                    .withSeed(common.seed())
+                    .withScaleType(scaleType)
+                    .withProgress(Progress.NONE.noting(spec.commandLine().getErr()::println));
             for (AppliedTechnique technique : apply) {
                 MatrixTrial trial = run(technique.spec(), weight, inputs, context);
                 results.add(result(technique, trial, weight, inputs, context));
@@ -131,7 +130,7 @@ final class Layer implements Callable<Integer> {
         if (output != null) {
             SafeTensors.write(output, DataType.F32, weights, Map.of(), Map.of("format", "pt"));
         }
-        print(results, target);
+        print(results);
         return 0;
     }
 
@@ -204,9 +203,9 @@ final class Layer implements Callable<Integer> {
         return "[" + matrix.rows() + ", " + matrix.columns() + "]";
     }
 
-    private void print(List<Result> results, JsonTarget target) throws IOException {
+    private void print(List<Result> results) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        if (target == null || !target.isStandardOutput()) {
+        if (!json.takesStandardOutput()) {
             int width = results.stream()
                     .mapToInt(result -> result.technique.length())
                     .max()
@@ -224,9 +223,7 @@ final class Layer implements Callable<Integer> {
                         result.outliers == null ? "-" : result.outliers);
             }
         }
-        if (target != null) {
-            target.write(out, new Results(results));
-        }
+        json.write(out, new Results(results));
     }
 
     private static String number(double value) {

@@ -1,6 +1,7 @@
 package parsimony.benchmarks.cli;
 
 import java.io.IOException;
+import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -37,6 +38,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             Compress.class,
             Layer.class,
             ListTechniques.class,
+            MeasureSpeed.class,
             Synthesize.class,
             Train.class,
             Doctor.class,
@@ -66,7 +68,7 @@ public final class Main {
     /** Runs one command and ends the process with its exit code. */
     public static void main(String[] args) {
         StandardError.restore();
-        PrintWriter out = new PrintWriter(System.out, true);
+        PrintWriter out = new PrintWriter(new OutputStreamWriter(new StandardOutput(), System.out.charset()), true);
         PrintWriter err = new PrintWriter(System.err, true);
         int exitCode = run(out, err, args);
         out.flush();

@@ -1,5 +1,6 @@
 package parsimony.benchmarks.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
@@ -13,7 +14,7 @@ final class OutputFile {
      * Checks that a file can be put somewhere.
      *
      * @param option that names it
-     * @throws ParameterException if it is a folder, or is to be in one that does not exist
+     * @throws ParameterException if it is a folder or device, or is to be in one that does not exist
      */
     static void require(CommandSpec spec, String option, Path file) {
         requireFolder(spec, option, file);
@@ -21,6 +22,22 @@ final class OutputFile {
             throw new ParameterException(
                     spec.commandLine(), option + " " + file + " is a folder, where a file is to be written");
         }
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new ParameterException(spec.commandLine(), option + " " + file + " is no regular file");
+        }
+    }
+
+    /**
+     * Makes a folder, unless there is one.
+     *
+     * @throws ParameterException if a file is in its place
+     */
+    static void makeFolder(CommandSpec spec, String option, Path folder) throws IOException {
+        if (Files.exists(folder) && !Files.isDirectory(folder)) {
+            throw new ParameterException(
+                    spec.commandLine(), option + " " + folder + " is a file, where a folder is needed");
+        }
+        Files.createDirectories(folder);
     }
 
     /**

@@ -5,12 +5,10 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import parsimony.core.io.LanguageModel;
 import parsimony.core.text.Corpus;
 
-/** Text for a model to read, from files or from a corpus. */
+/** Text for a model to read, from files. */
 final class Texts {
     private Texts() {}
 
@@ -33,27 +31,5 @@ final class Texts {
             documents.add(new Corpus.Document(file.getFileName().toString(), read(file)));
         }
         return Corpus.of(documents);
-    }
-
-    /**
-     * The beginnings of documents for techniques that want to see what a model reads, each after the token that begins a text. Documents that are shorter than {@code
-     * length} tokens are passed over, if there are others.
-     */
-    static List<int[]> calibration(LanguageModel model, Corpus corpus, int sequences, int length) {
-        List<int[]> full = new ArrayList<>();
-        List<int[]> shorter = new ArrayList<>();
-        for (Corpus.Document document : corpus.documents()) {
-            int[] tokens = model.tokenizer().encode(document.text(), true);
-            if (tokens.length >= length) {
-                full.add(Arrays.copyOf(tokens, length));
-            } else if (tokens.length > 0) {
-                shorter.add(tokens);
-            }
-            if (full.size() == sequences) {
-                break;
-            }
-        }
-        List<int[]> chosen = full.isEmpty() ? shorter : full;
-        return chosen.subList(0, Math.min(sequences, chosen.size()));
     }
 }

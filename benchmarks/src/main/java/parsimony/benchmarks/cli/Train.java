@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.report.LossPage;
 import parsimony.core.backend.Backend;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Transformer;
@@ -17,6 +18,7 @@ import parsimony.core.text.BpeTrainer;
 import parsimony.core.text.Corpus;
 import parsimony.core.text.TokenFile;
 import parsimony.core.text.Tokenizer;
+import parsimony.core.train.LossCurve;
 import parsimony.core.train.Recipe;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingRun;
@@ -88,7 +90,7 @@ final class Train implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Recipe recipe = Recipe.of(recipeName);
-        Files.createDirectories(output);
+        OutputFile.makeFolder(spec, "--output", output);
         if (recipe.training() == null) {
             trainTokenizer(recipe);
         } else {
@@ -124,11 +126,11 @@ final class Train implements Callable<Integer> {
             }
             TrainingRun run = new TrainingRun(
                     new Trainer(model, data::read, backend, recipe.training()), output, CHECKPOINT_STEPS);
-            int done = run.reports().size();
+            int done = run.step();
             say((done == 0 ? "training " : "going on after step " + done + " with ")
                     + model.config().parameters() + " parameters on " + data.tokens() + " tokens");
-            Progress progress = new Progress(recipe, done);
-            run.run(progress::report);
+            Progress progress = new Progress(recipe, run.curve(), done);
+            run.run(progress);
             progress.end();
         }
         Path finished = output.resolve("model");
@@ -148,21 +150,28 @@ final class Train implements Callable<Integer> {
         }
         Tokenizer cutter =
                 tokenizer == null ? LanguageModel.embeddedTokenizer() : LanguageModel.openTokenizer(tokenizer);
-        return new LanguageModel(recipeName, Transformer.random(recipe.model(), recipe.seed()), cutter);
+        return new LanguageModel(modelName(), Transformer.random(recipe.model(), recipe.seed()), cutter);
+    }
+
+    /** The recipe's name, also where it is a file. */
+    private String modelName() {
+        return Path.of(recipeName).getFileName().toString().replaceFirst("\\.json$", "");
     }
 
     private Corpus corpus(Recipe recipe) throws IOException {
         Path folder = corpusFolder != null
                 ? corpusFolder
                 : Path.of(System.getProperty("parsimony.home", "."), "benchmarks", "target", "corpus");
-        if (!Files.isDirectory(folder)) {
+        List<Path> jars = List.of();
+        if (Files.isDirectory(folder)) {
+            try (Stream<Path> files = Files.list(folder)) {
+                jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
+            }
+        }
+        if (jars.isEmpty()) {
             throw new IOException(
                     "there are no source jars in " + folder
                             + "; fetch them with ./mvnw -q -pl benchmarks -Pcorpus dependency:copy@corpus, or name a folder with --corpus");
-        }
-        List<Path> jars;
-        try (Stream<Path> files = Files.list(folder)) {
-            jars = files.filter(file -> file.toString().endsWith(".jar")).toList();
         }
         Corpus.Separation separation = Corpus.read(jars).dropOverlapping(JavaText.heldOut(), recipe.overlapThreshold());
         say("corpus: " + separation.kept() + "; " + separation.dropped().size()
@@ -176,21 +185,22 @@ final class Train implements Callable<Integer> {
     }
 
     /** Loss, speed and time left: one line that is written over on a terminal, a line now and then in a file. */
-    private final class Progress {
+    private final class Progress implements TrainingRun.Listener {
         private final Recipe recipe;
+        private final LossCurve curve;
         private final PrintWriter err = spec.commandLine().getErr();
         private final StatusLine status = new StatusLine(err, Terminal.showsErrors());
         private final int firstStep;
         private final long started = System.nanoTime();
-        private double loss = Double.NaN;
 
-        Progress(Recipe recipe, int firstStep) {
+        Progress(Recipe recipe, LossCurve curve, int firstStep) {
             this.recipe = recipe;
+            this.curve = curve;
             this.firstStep = firstStep;
         }
 
-        void report(Trainer.Report report) {
-            loss = Double.isNaN(loss) ? report.loss() : 0.95 * loss + 0.05 * report.loss();
+        @Override
+        public void stepped(Trainer.Report report) {
             double secondsPerStep = (System.nanoTime() - started) / 1e9 / (report.step() - firstStep);
             long left = Math.round((recipe.training().steps() - report.step()) * secondsPerStep);
             String line = String.format(
@@ -198,7 +208,7 @@ final class Train implements Callable<Integer> {
                     "step %d of %d, loss %.3f, gradient %.2f, rate %.1e, %.0f tokens/s, %d:%02d:%02d left",
                     report.step(),
                     recipe.training().steps(),
-                    loss,
+                    curve.smoothed().getLast(),
                     report.gradientNorm(),
                     report.learningRate(),
                     recipe.training().tokensPerStep() / secondsPerStep,
@@ -209,6 +219,11 @@ final class Train implements Callable<Integer> {
             if (!Terminal.showsErrors() && report.step() % STEPS_PER_LINE == 0) {
                 say(line);
             }
+        }
+
+        @Override
+        public void saved() throws IOException {
+            LossPage.write(modelName(), curve, recipe.training(), output.resolve("loss.html"));
         }
 
         void end() {

@@ -19,6 +19,7 @@ import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.technique.Dense;
 import parsimony.core.technique.Paper;
+import parsimony.core.technique.Progress;
 import parsimony.core.technique.Survey;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueContext;
@@ -62,6 +63,9 @@ public final class CompareJob {
         /** What is being done now, in a few words. */
         void doing(String what);
 
+        /** Something that the user should know. */
+        void noted(String message);
+
         void measured(Measurement row);
 
         /** The time is up before this row was begun. */
@@ -96,7 +100,7 @@ public final class CompareJob {
         long started = System.nanoTime();
         Ops ops = new Ops(backend);
         listener.doing("encoding the held-out text");
-        HeldOutText text = heldOutText();
+        HeldOutText text = HeldOutText.of(options.textName, options.heldOut, model.tokenizer());
         TechniqueContext context = TechniqueContext.of(backend)
                 .withCalibration(options.calibration)
                 .withSeed(options.seed);
@@ -116,6 +120,8 @@ public final class CompareJob {
                 continue;
             }
             listener.doing(spec + ": applying");
+            Progress progress = (what, done, total, bytes) ->
+                    listener.doing(spec + ": " + what + " (" + done + " of " + total + ")");
             Transformer compressed;
             PeakMemory peak;
             double applySeconds;
@@ -123,8 +129,7 @@ public final class CompareJob {
                 long applying = System.nanoTime();
                 compressed = spec.apply(
                         model.transformer(),
-                        context.withProgress((what, done, total, bytes) ->
-                                listener.doing(spec + ": " + what + " (" + done + " of " + total + ")")));
+                        context.withProgress(progress.noting(message -> listener.noted(spec + ": " + message))));
                 applySeconds = (System.nanoTime() - applying) / 1e9;
                 Speed.measure(ops, compressed, PROBE_SPEED);
                 peak = probe.peak();
@@ -170,16 +175,6 @@ public final class CompareJob {
 
     private boolean isOver(long started) {
         return options.deadline != null && System.nanoTime() - started > options.deadline.toNanos();
-    }
-
-    private HeldOutText heldOutText() {
-        return new HeldOutText(
-                options.textName,
-                options.heldOut.documents().stream()
-                        .map(document -> new HeldOutText.Document(
-                                model.tokenizer().encode(document.text(), false),
-                                Corpus.of(List.of(document)).bytes()))
-                        .toList());
     }
 
     private static double bitsPerWeight(Transformer model) {

@@ -35,14 +35,15 @@ record Finding(String headline, String sentence) {
                         .thenComparingDouble(row -> row.quality().bitsPerByte()));
         if (smallest.isPresent()) {
             Measurement row = smallest.get();
+            long within = smaller.stream()
+                    .filter(other -> other.quality().relativeChange() <= TOLERANCE)
+                    .count();
             return new Finding(
                     timesSmaller(row, dense) + ", " + cost(row),
-                    ("The smallest of %d models within %s of the dense one's %s is %s: %s instead of %s on disk, %s,"
+                    ("%s within %s of the dense one's %s is %s: %s instead of %s on disk, %s,"
                                     + " decoding at %s the dense speed.")
                             .formatted(
-                                    smaller.stream()
-                                            .filter(other -> other.quality().relativeChange() <= TOLERANCE)
-                                            .count(),
+                                    within == 1 ? "The only smaller model" : "The smallest of " + within + " models",
                                     WITHIN,
                                     denseQuality,
                                     row.technique(),

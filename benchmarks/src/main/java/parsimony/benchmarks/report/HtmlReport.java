@@ -1,29 +1,25 @@
 package parsimony.benchmarks.report;
 
+import static parsimony.benchmarks.report.Page.escaped;
+import static parsimony.benchmarks.report.Page.fact;
+import static parsimony.benchmarks.report.Page.unbroken;
+
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Properties;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Comparison.MachineRecord;
 import parsimony.benchmarks.compare.Measurement;
 
 /**
- * A {@link Comparison} as one HTML page that needs nothing else: style, script, chart library and record are inside it,
- * and its content policy forbids it the network. Words and table are written here, so that they are there without
- * JavaScript too; the script sorts, filters, and draws the record's plots.
+ * A {@link Comparison} as one HTML page. Words and table are written here, so that they are there without JavaScript too; the script sorts, filters, and
+ * draws the record's plots.
  */
 public final class HtmlReport {
-    private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
-
     private HtmlReport() {}
 
     /**
@@ -34,32 +30,21 @@ public final class HtmlReport {
     public static void write(Comparison comparison, Path file) throws IOException {
         Finding finding = Finding.of(comparison);
         MachineRecord machine = comparison.machine();
-        Map<String, String> parts = Map.ofEntries(
-                Map.entry("headline", unbroken(escaped(finding.headline()))),
-                Map.entry("sentence", sentence(finding, comparison)),
-                Map.entry("facts", facts(comparison)),
-                Map.entry("head", head()),
-                Map.entry("rows", rows(comparison)),
-                Map.entry("techniques", techniques(comparison.rows())),
-                Map.entry("text", escaped(comparison.text().name())),
-                Map.entry("protocol", escaped(comparison.text().protocol())),
-                Map.entry("machine", machine(machine)),
-                Map.entry("hashes", hashes(comparison)),
-                Map.entry("command", escaped(comparison.command())),
-                Map.entry("seed", Long.toString(comparison.seed())),
-                Map.entry("style", resource("report.css")),
-                Map.entry("script", resource("report.js")),
-                Map.entry("charts", chartLibrary()),
-                Map.entry("record", scriptSafe(ResultFile.json(comparison))));
-        // One pass over the template, so that what was put in is never searched for placeholders.
-        String page = PLACEHOLDER.matcher(resource("report.html")).replaceAll(match -> {
-            String part = parts.get(match.group(1));
-            if (part == null) {
-                throw new IllegalStateException("report.html asks for " + match.group());
-            }
-            return Matcher.quoteReplacement(part);
-        });
-        ResultFile.replace(file, page);
+        new Page("report")
+                .put("headline", unbroken(escaped(finding.headline())))
+                .put("sentence", sentence(finding, comparison))
+                .put("facts", facts(comparison))
+                .put("head", head())
+                .put("rows", rows(comparison))
+                .put("techniques", techniques(comparison.rows()))
+                .put("text", escaped(comparison.text().name()))
+                .put("protocol", escaped(comparison.text().protocol()))
+                .put("machine", machine(machine))
+                .put("hashes", hashes(comparison))
+                .put("command", escaped(comparison.command()))
+                .put("seed", Long.toString(comparison.seed()))
+                .record(ResultFile.json(comparison))
+                .write(file);
     }
 
     /** The finding's sentence with the technique that it names set as code. */
@@ -94,11 +79,6 @@ public final class HtmlReport {
                         "Measured",
                         machine.time().replace('T', ' '),
                         comparison.rows().size() + " models, one run");
-    }
-
-    private static String fact(String name, String value, String detail) {
-        return "<div><dt>%s</dt><dd>%s<span>%s</span></dd></div>\n"
-                .formatted(escaped(name), escaped(value), escaped(detail));
     }
 
     private static String head() {
@@ -199,55 +179,8 @@ public final class HtmlReport {
         return "<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(escaped(name), escaped(value));
     }
 
-    /** The part of Apache ECharts that has scatter plots, behind the notices that its licence asks to be passed on. */
-    private static String chartLibrary() throws IOException {
-        Properties artifact = new Properties();
-        try (InputStream stream = open("/META-INF/maven/org.webjars.npm/echarts/pom.properties")) {
-            artifact.load(stream);
-        }
-        String folder = "/META-INF/resources/webjars/echarts/" + artifact.getProperty("version") + "/";
-        String library = resource(folder + "dist/echarts.common.min.js");
-        if (library.contains("</script") || library.contains("<!--")) {
-            throw new IllegalStateException("the chart library cannot be put inside a page");
-        }
-        return "/*\n%s\n%s*/\n%s"
-                .formatted(resource(folder + "NOTICE"), resource(folder + "licenses/LICENSE-d3"), library);
-    }
-
-    private static String resource(String name) throws IOException {
-        try (InputStream stream = open(name)) {
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-        }
-    }
-
-    private static InputStream open(String name) {
-        InputStream stream = HtmlReport.class.getResourceAsStream(name);
-        if (stream == null) {
-            throw new IllegalStateException("the class path lacks " + name);
-        }
-        return stream;
-    }
-
-    private static String escaped(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("\"", "&quot;")
-                .replace("'", "&#39;");
-    }
-
-    /** Keeps numbers and their units on one line. */
-    private static String unbroken(String html) {
-        return html.replaceAll("(?<=\\d) (?=%|MB|GB)", "&nbsp;");
-    }
-
     /** Lets long options wrap between two of them. */
     private static String breakable(String html) {
         return html.replaceAll("[,+]", "$0<wbr>");
-    }
-
-    /** JSON in which nothing can end the script element it stands in. */
-    private static String scriptSafe(String json) {
-        return json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026");
     }
 }

@@ -1,12 +1,12 @@
 package parsimony.benchmarks.report;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.UUID;
 import parsimony.benchmarks.compare.Comparison;
+import parsimony.core.AtomicFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.DeserializationFeature;
@@ -72,19 +72,11 @@ public final class ResultFile {
 
     /** Puts a text in a file's place in one step, so that nobody ever sees half of it. */
     static void replace(Path file, String text) throws IOException {
-        Path absolute = file.toAbsolutePath();
-        Path folder = absolute.getParent();
-        if (folder == null || Files.isDirectory(absolute)) {
-            throw new IOException(file + " is a folder; name a file in it");
+        Path folder = file.toAbsolutePath().getParent();
+        if (folder != null) {
+            Files.createDirectories(folder);
         }
-        Files.createDirectories(folder);
-        Path unfinished = folder.resolve("." + absolute.getFileName() + "." + UUID.randomUUID() + ".part");
-        try {
-            Files.writeString(unfinished, text);
-            Files.move(unfinished, absolute, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(unfinished);
-        }
+        AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Where in the document reading stopped, such as {@code rows[2].quality.bitsPerByte}. */

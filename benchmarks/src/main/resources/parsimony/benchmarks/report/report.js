@@ -82,7 +82,7 @@
     const values = points.map((point) => point.x);
     const low = Math.min(...values);
     const high = Math.max(...values);
-    const plain = (value) => String(Number(value.toFixed(2)));
+    const plain = (value) => String(Number(value.toFixed(3)));
     if (!plot.lessIsBetter) {
       const { min, max, step } = roundRange(Math.min(low, 1) * 0.96, Math.max(high, 1) * 1.02, compact ? 4 : 6);
       return { type: "value", min, max, interval: step, axisLabel: { formatter: plain } };
@@ -200,6 +200,7 @@
         silent: true,
         z: 1,
         symbol: "none",
+        precision: 12, // Otherwise the line would be drawn at the second decimal.
         label: { show: false },
         lineStyle: { color: colours("--soft"), type: [2, 4], width: 1, opacity: 0.7 },
         data: [

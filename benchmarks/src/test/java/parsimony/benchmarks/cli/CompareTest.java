@@ -112,6 +112,6 @@ class CompareTest {
     @Test
     void refusesAnOddContext() {
         assertThat(compare("--context", "7")).isNotZero();
-        assertThat(err.toString()).contains("--context must be even");
+        assertThat(err.toString()).contains("--context must be an even number");
     }
 }

@@ -193,7 +193,11 @@ class CompressTest {
         Cli.run("compress", "--model", model, "--format", "gguf", "--output", folder)
                 .isWronglyCalled("is a folder");
         Path file = Files.writeString(folder.resolve("file"), "");
+        Cli.run("compress", "--model", model, "--format", "gguf", "--output", "/dev/null")
+                .isWronglyCalled("no regular file");
         Cli.run("compress", "--model", model, "--output", file).isWronglyCalled("is a file", "--format gguf");
+        Cli.run("compress", "--model", model, "--calibration-tokens", 0, "--output", output)
+                .isWronglyCalled("--calibration-tokens must be at least 1, not 0");
         assertThat(output).doesNotExist();
     }
 

@@ -83,6 +83,12 @@ class MainTest {
     }
 
     @Test
+    void thousands_of_threads_are_refused() {
+        assertThat(run("doctor", "--threads", "1000000")).isEqualTo(1);
+        assertThat(err.toString()).contains("--threads must be at most", "not 1000000");
+    }
+
+    @Test
     void doctor_finds_all_backends_well() {
         assertThat(run("doctor", "--threads", "2")).isZero();
         assertThat(out.toString().lines().filter(line -> line.contains("works (error")))

@@ -52,6 +52,10 @@ class TrainTest {
                 "train", "--recipe", recipe.toString(), "--corpus", jars.toString(), "--output", output.toString());
         assertThat(exit).as(err.toString()).isZero();
         assertThat(output.resolve("loss.csv")).content().hasLineCount(4);
+        assertThat(output.resolve("loss.html"))
+                .content()
+                .contains("recipe: loss", "after 3 steps")
+                .doesNotContain("{{");
         assertThat(HuggingFaceFolder.load(output.resolve("model")).config().hiddenSize())
                 .isEqualTo(16);
 
@@ -98,6 +102,18 @@ class TrainTest {
         assertThat(Recipe.of("java-tokenizer").training()).isNull();
         assertThat(Recipe.of("java-recovery").model()).isNull();
         assertThat(Recipe.of("java-recovery").training().steps()).isPositive();
+    }
+
+    @Test
+    void refusesAFolderWithoutJarsAndAFileInPlaceOfItsFolder() throws Exception {
+        Path recipe = Files.writeString(folder.resolve("recipe.json"), RECIPE);
+        String[] call = {"train", "--recipe", recipe.toString(), "--corpus", folder.toString(), "--output", "x"};
+        call[6] = folder.resolve("run").toString();
+        assertThat(train(call)).isEqualTo(1);
+        assertThat(err.toString()).contains("there are no source jars in " + folder);
+        call[6] = recipe.toString();
+        assertThat(train(call)).isEqualTo(2);
+        assertThat(err.toString()).contains("is a file, where a folder is needed");
     }
 
     @Test

@@ -20,6 +20,12 @@ class FindingTest {
     }
 
     @Test
+    void countsOneModelAsOne() {
+        assertThat(finding(DENSE, row(4, 0.001), row(2, 0.5)).sentence())
+                .startsWith("The only smaller model within 1 % of the dense one's 1.040 bits per byte is rtn:4.0: ");
+    }
+
+    @Test
     void saysSoIfNoneStaysClose() {
         Finding finding = finding(DENSE, row(3, 0.2), row(4, 0.1), row(2, Double.NaN));
         assertThat(finding.headline()).isEqualTo("None stays within 1 % of the dense model");

@@ -4,6 +4,8 @@ import java.util.Optional;
 import java.util.function.Function;
 import parsimony.core.tensor.ColumnsStorage;
 import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.RotatedStorage;
+import parsimony.core.tensor.Rotation;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SumStorage;
@@ -30,6 +32,7 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
                     case LowRankStorage product ->
                         new LowRank(product.rank(), prepare.apply(product.left()), prepare.apply(product.right()));
                     case ScaledInputStorage scaled -> new ScaledInput(scaled, prepare.apply(scaled.weights()));
+                    case RotatedStorage rotated -> new Rotated(rotated, prepare.apply(rotated.weights()), backend);
                     case RoundedInputStorage rounded -> new RoundedInput(rounded, prepare.apply(rounded.weights()));
                     default -> null;
                 });
@@ -174,6 +177,59 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
         @Override
         public long extraBytes() {
             return 4L * scales.length + weights.extraBytes();
+        }
+    }
+
+    /** y = Uᵀ · (Ŵ · (V · x)), row by row. */
+    private static final class Rotated extends CompositeMatrix {
+        /** Rows that are turned by one product. */
+        private static final int ROWS = 16;
+
+        private final Rotation inputs;
+        private final Rotation outputs;
+        private final PreparedMatrix weights;
+        private final Backend backend;
+
+        Rotated(RotatedStorage storage, PreparedMatrix weights, Backend backend) {
+            inputs = storage.inputRotation();
+            outputs = storage.outputRotation();
+            this.weights = weights;
+            this.backend = backend;
+        }
+
+        @Override
+        public void multiply(Tensor x, Tensor y) {
+            Tensor turned = x.copy();
+            turn(inputs, turned, false);
+            weights.multiply(turned, y);
+            turn(outputs, y, true);
+        }
+
+        @Override
+        public void multiplyTransposed(Tensor dy, Tensor dx) {
+            Tensor turned = dy.copy();
+            turn(outputs, turned, false);
+            Tensor before = dx.zerosLike();
+            weights.multiplyTransposed(turned, before);
+            turn(inputs, before, true);
+            backend.add(before, dx);
+        }
+
+        private void turn(Rotation rotation, Tensor x, boolean back) {
+            backend.parallel(Math.ceilDiv(x.rows(), ROWS), task -> {
+                int first = task * ROWS;
+                int count = Math.min(ROWS, x.rows() - first);
+                if (back) {
+                    rotation.applyTransposed(x.array(), first * x.columns(), count, backend::multiply);
+                } else {
+                    rotation.apply(x.array(), first * x.columns(), count, backend::multiply);
+                }
+            });
+        }
+
+        @Override
+        public long extraBytes() {
+            return inputs.bytes() + outputs.bytes() + weights.extraBytes();
         }
     }
 

@@ -1,6 +1,9 @@
 package parsimony.core.eval;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import parsimony.core.text.Corpus;
+import parsimony.core.text.Tokenizer;
 
 /**
  * Text that no model was trained on, as token ids.
@@ -11,6 +14,17 @@ import java.util.List;
 public record HeldOutText(String name, List<Document> documents) {
     public HeldOutText {
         documents = List.copyOf(documents);
+    }
+
+    /** A corpus as a tokenizer cuts it. */
+    public static HeldOutText of(String name, Corpus corpus, Tokenizer tokenizer) {
+        return new HeldOutText(
+                name,
+                corpus.documents().stream()
+                        .map(document -> new Document(
+                                tokenizer.encode(document.text(), false),
+                                document.text().getBytes(StandardCharsets.UTF_8).length))
+                        .toList());
     }
 
     /** Tokens of all documents. */

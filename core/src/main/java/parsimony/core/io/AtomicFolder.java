@@ -1,14 +1,13 @@
 package parsimony.core.io;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.List;
-import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import parsimony.core.ModelFormatException;
+import parsimony.core.Unfinished;
 
 /** Writes a model's folder beside its place and moves it there when it is whole. */
 final class AtomicFolder {
@@ -29,6 +28,7 @@ final class AtomicFolder {
      * Writes a folder; an earlier model in its place is replaced.
      *
      * @throws ModelFormatException if something else is in its place
+     * @throws FileSystemException that names the file in the finished folder, if the disk does not take it
      */
     static void write(Path target, Body body) throws IOException {
         requireReplaceable(target);
@@ -40,27 +40,18 @@ final class AtomicFolder {
         if (parent == null || !Files.isDirectory(parent)) {
             throw new ModelFormatException(target, -1, "the folder it is to be written to does not exist");
         }
-        String mark = "." + absolute.getFileName() + "." + UUID.randomUUID();
-        Path unfinished = parent.resolve(mark + ".part");
-        Path earlier = parent.resolve(mark + ".old");
-        try {
-            Files.createDirectory(unfinished);
-            body.write(unfinished);
-            boolean replaces = Files.exists(absolute);
-            if (replaces) {
-                Files.move(absolute, earlier, StandardCopyOption.ATOMIC_MOVE);
-            }
+        try (Unfinished unfinished = Unfinished.folder(absolute)) {
             try {
-                Files.move(unfinished, absolute, StandardCopyOption.ATOMIC_MOVE);
-            } catch (IOException e) {
-                if (replaces) {
-                    Files.move(earlier, absolute, StandardCopyOption.ATOMIC_MOVE);
-                }
-                throw e;
+                body.write(unfinished.path());
+            } catch (FileSystemException e) {
+                // Say where the file was to be, not where it was being made.
+                Path file = unfinished.path().relativize(Path.of(e.getFile()));
+                FileSystemException named =
+                        new FileSystemException(target.resolve(file).toString(), null, e.getReason());
+                named.initCause(e);
+                throw named;
             }
-        } finally {
-            delete(unfinished);
-            delete(earlier);
+            unfinished.moveTo(absolute);
         }
     }
 
@@ -76,29 +67,16 @@ final class AtomicFolder {
         if (!Files.isDirectory(target)) {
             throw new ModelFormatException(target, -1, "this is a file, where a folder is to be written");
         }
-        for (Path file : contents(target)) {
-            if (!MODEL_FILE.matcher(file.getFileName().toString()).matches()) {
-                throw new ModelFormatException(
-                        target,
-                        -1,
-                        "this folder holds " + file.getFileName()
-                                + ", which is no part of a model; name another folder");
+        try (Stream<Path> files = Files.list(target)) {
+            for (Path file : files.sorted().toList()) {
+                if (!MODEL_FILE.matcher(file.getFileName().toString()).matches()) {
+                    throw new ModelFormatException(
+                            target,
+                            -1,
+                            "this folder holds " + file.getFileName()
+                                    + ", which is no part of a model; name another folder");
+                }
             }
-        }
-    }
-
-    private static List<Path> contents(Path folder) throws IOException {
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.sorted().toList();
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        if (Files.exists(folder)) {
-            for (Path file : contents(folder)) {
-                Files.delete(file);
-            }
-            Files.delete(folder);
         }
     }
 }

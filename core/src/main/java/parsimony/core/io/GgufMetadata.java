@@ -171,7 +171,7 @@ public final class GgufMetadata {
     }
 
     /**
-     * All values whose keys begin with {@code prefix}, such as {@code tokenizer.}, as {@link GgufModel#save} takes
+     * All values whose keys begin with {@code prefix}, such as {@code tokenizer.}, as {@link GgufExport#save} takes
      * them.
      */
     public Map<String, Object> startingWith(String prefix) throws ModelFormatException {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import parsimony.core.AtomicFile;
 import parsimony.core.io.GgufMetadata.Kind;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;

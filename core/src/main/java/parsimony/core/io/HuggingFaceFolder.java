@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import parsimony.core.AtomicFile;
 import parsimony.core.ModelFormatException;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;

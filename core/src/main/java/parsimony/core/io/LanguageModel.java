@@ -2,13 +2,16 @@ package parsimony.core.io;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import parsimony.core.AtomicFile;
 import parsimony.core.ModelFormatException;
+import parsimony.core.Unfinished;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.DataType;
 import parsimony.core.text.GgufTokenizer;
@@ -54,21 +57,16 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
      * @throws IOException if it is not part of this build, or cannot be read
      */
     public static LanguageModel embedded(Embedded model) throws IOException {
-        Path folder = Files.createTempDirectory("parsimony-");
-        try {
+        // What was mapped stays readable after its name is gone.
+        try (Unfinished folder = Unfinished.folder(Path.of(System.getProperty("java.io.tmpdir"), "parsimony"))) {
             for (String file : Embedded.FILES) {
                 try (InputStream in = resource(model, file)) {
-                    Files.copy(in, folder.resolve(file));
+                    AtomicFile.write(
+                            folder.path().resolve(file), channel -> in.transferTo(Channels.newOutputStream(channel)));
                 }
             }
-            LanguageModel opened = open(folder, null);
+            LanguageModel opened = open(folder.path(), null);
             return new LanguageModel(model.folder, opened.transformer, opened.tokenizer);
-        } finally {
-            // What was mapped stays readable after its name is gone.
-            for (String file : Embedded.FILES) {
-                Files.deleteIfExists(folder.resolve(file));
-            }
-            Files.deleteIfExists(folder);
         }
     }
 
@@ -142,7 +140,7 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
                 asRead == null
                         ? TokenizerExport.gguf(tokenizer, transformer.config().vocabularySize())
                         : asRead.startingWith("tokenizer."));
-        GgufModel.saveAsKept(transformer, file, type, metadata, progress);
+        GgufExport.saveAsKept(transformer, file, type, metadata, progress);
     }
 
     private static Tokenizer tokenizerOf(ModelFile file) throws IOException {

@@ -97,7 +97,7 @@ public final class ModelSynthesizer {
         Map<String, Object> metadata = new LinkedHashMap<>();
         metadata.put("general.name", "synthetic " + shape.label());
         metadata.putAll(vocabulary(shape.config()));
-        GgufModel.save(model(shape, seed), file, type, metadata, progress);
+        GgufExport.save(model(shape, seed), file, type, metadata, progress);
     }
 
     /** The model as it will be written; its matrices take no memory, and are made anew each time a row is decoded. */

@@ -12,10 +12,13 @@ import java.util.Map;
 import java.util.Set;
 import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SparseGridStorage;
@@ -40,6 +43,9 @@ final class PackedTensors {
 
     private static final List<Class<? extends WeightStorage>> STORAGES = List.of(
             GridStorage.class,
+            NestedGridStorage.class,
+            ConstantStorage.class,
+            RotatedStorage.class,
             SumStorage.class,
             ColumnsStorage.class,
             SparseStorage.class,

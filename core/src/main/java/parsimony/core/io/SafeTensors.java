@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import parsimony.core.AtomicFile;
 import parsimony.core.ModelFormatException;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.Tensor;

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import parsimony.core.AtomicFile;
 import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.WeightStorage;

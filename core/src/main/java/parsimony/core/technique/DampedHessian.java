@@ -31,14 +31,24 @@ public final class DampedHessian {
     private final int size;
     private final Tensor factor;
     private final BitSet dead;
+    /** Of H, dead inputs counting as 1. */
+    private final double[] diagonal;
+
+    private final double mean;
     private double damping;
 
-    private DampedHessian(Tensor hessian, BitSet dead, double damping, Backend backend) {
+    private DampedHessian(Tensor hessian, BitSet dead, double[] diagonal, double damping, Backend backend) {
         this.backend = backend;
         this.size = hessian.columns();
         this.factor = hessian;
         this.dead = dead;
+        this.diagonal = diagonal;
+        mean = Arrays.stream(diagonal).average().orElse(0);
         this.damping = damping;
+    }
+
+    private double damped(int i) {
+        return diagonal[i] + damping * mean;
     }
 
     /**
@@ -58,13 +68,12 @@ public final class DampedHessian {
             dead.set(i, h[i * size + i] == 0);
             diagonal[i] = dead.get(i) ? 1 : h[i * size + i];
         }
-        double mean = Arrays.stream(diagonal).average().orElse(0);
-        if (!Float.isFinite((float) mean)) {
+        DampedHessian result = new DampedHessian(hessian, dead, diagonal, damping, task.backend());
+        if (!Float.isFinite((float) result.mean)) {
             throw new TechniqueException(
                     "the inputs of " + task.name() + " are too large: their squares are no 32-bit numbers");
         }
-        DampedHessian result = new DampedHessian(hessian, dead, damping, task.backend());
-        while (!result.decompose(diagonal, mean)) {
+        while (!result.decompose()) {
             result.damping = Math.max(FIRST_DAMPING, 10 * result.damping);
             result.restore();
         }
@@ -113,6 +122,13 @@ public final class DampedHessian {
         return damping;
     }
 
+    /** Adds to the diagonal of {@code hessian}, a copy of what this was made of, what was added here. */
+    public void addDamping(Tensor hessian) {
+        for (int i = 0; i < size; i++) {
+            hessian.array()[i * size + i] = (float) damped(i);
+        }
+    }
+
     /** R [in, in] where H = R · Rᵀ; its upper triangle, what is below means nothing. */
     public Tensor factor() {
         return factor;
@@ -132,10 +148,10 @@ public final class DampedHessian {
      * Overwrites the upper triangle with R, block columns from the last to the first, each one first freed of what the columns after it
      * explain. Returns false when a pivot is too small.
      */
-    private boolean decompose(double[] diagonal, double mean) {
+    private boolean decompose() {
         float[] h = factor.array();
         for (int i = 0; i < size; i++) {
-            h[i * size + i] = (float) (diagonal[i] + damping * mean);
+            h[i * size + i] = (float) damped(i);
         }
         for (int end = size; end > 0; end -= BLOCK) {
             int first = Math.max(0, end - BLOCK);
@@ -150,7 +166,7 @@ public final class DampedHessian {
                         false);
                 subtract(explained, first);
             }
-            double[] block = decomposeBlock(first, end, diagonal, damping * mean);
+            double[] block = decomposeBlock(first, end);
             if (block == null) {
                 return false;
             }
@@ -170,7 +186,7 @@ public final class DampedHessian {
     }
 
     /** R of a block on the diagonal, in place and as the result; null when a pivot is too small. */
-    private double[] decomposeBlock(int first, int end, double[] diagonal, double damp) {
+    private double[] decomposeBlock(int first, int end) {
         int width = end - first;
         double[] r = new double[width * width];
         for (int j = width - 1; j >= 0; j--) {
@@ -181,7 +197,7 @@ public final class DampedHessian {
                 }
                 if (i < j) {
                     r[i * width + j] = sum / r[j * width + j];
-                } else if (sum > SMALLEST_PIVOT * (diagonal[first + j] + damp)) {
+                } else if (sum > SMALLEST_PIVOT * damped(first + j)) {
                     r[j * width + j] = Math.sqrt(sum);
                 } else {
                     return null; // NaN too

@@ -8,7 +8,7 @@ import parsimony.core.tensor.Tensor;
 
 /**
  * What calibration saw of a layer's inputs. Whoever asks for a {@link Statistic} that was not collected gets an
- * exception.
+ * exception; the numbers of each input can be had from {@link Statistic#INPUTS} too.
  */
 public final class InputStatistics {
     private final Statistic statistic;
@@ -28,7 +28,12 @@ public final class InputStatistics {
         rows += x.rows();
         switch (statistic) {
             case NONE -> {}
-            case ABSOLUTE_MAXIMUM, MEAN_ABSOLUTE, SQUARED_NORM -> addPerInput(x.matrix());
+            case ABSOLUTE_MAXIMUM, MEAN_ABSOLUTE, SQUARED_NORM -> {
+                if (perInput == null) {
+                    perInput = new double[x.columns()];
+                }
+                addPerInput(statistic, x.matrix(), perInput);
+            }
             case HESSIAN -> {
                 if (products == null) {
                     products = Tensor.zeros(x.columns(), x.columns());
@@ -39,10 +44,7 @@ public final class InputStatistics {
         }
     }
 
-    private void addPerInput(Matrix x) {
-        if (perInput == null) {
-            perInput = new double[x.columns()];
-        }
+    private static void addPerInput(Statistic statistic, Matrix x, double[] perInput) {
         for (int row = 0; row < x.rows(); row++) {
             for (int i = 0; i < perInput.length; i++) {
                 double value = x.get(row, i);
@@ -62,12 +64,12 @@ public final class InputStatistics {
 
     /** max |x| [in]. */
     public double[] absoluteMaximum() {
-        return collected(Statistic.ABSOLUTE_MAXIMUM).perInput.clone();
+        return perInput(Statistic.ABSOLUTE_MAXIMUM);
     }
 
     /** mean |x| [in]. */
     public double[] meanAbsolute() {
-        double[] means = collected(Statistic.MEAN_ABSOLUTE).perInput.clone();
+        double[] means = perInput(Statistic.MEAN_ABSOLUTE);
         for (int i = 0; i < means.length; i++) {
             means[i] /= rows;
         }
@@ -76,7 +78,16 @@ public final class InputStatistics {
 
     /** Σ x² [in]. */
     public double[] squaredNorm() {
-        return collected(Statistic.SQUARED_NORM).perInput.clone();
+        return perInput(Statistic.SQUARED_NORM);
+    }
+
+    private double[] perInput(Statistic wanted) {
+        if (statistic != Statistic.INPUTS || rows == 0) {
+            return collected(wanted).perInput.clone();
+        }
+        double[] result = new double[inputs.getFirst().columns()];
+        inputs.forEach(part -> addPerInput(wanted, part.matrix(), result));
+        return result;
     }
 
     /** 2 Σ x xᵀ [in, in], a copy that may be changed. */

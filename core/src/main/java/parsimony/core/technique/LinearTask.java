@@ -60,6 +60,11 @@ public record LinearTask(
         return zeros;
     }
 
+    /** Whether an earlier technique pruned this weight. */
+    public boolean isZero(int row, int column) {
+        return zeros != null && zeros.get(row * columns() + column);
+    }
+
     /** Outputs of the layer. */
     public int rows() {
         return weights.dimension(0);

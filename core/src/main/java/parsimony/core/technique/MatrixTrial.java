@@ -65,15 +65,13 @@ public record MatrixTrial(WeightStorage result, double error, long zeros) {
                 transposed[i * samples + n] = x[n * columns + i];
             }
         }
+        float[] before = weight.decode().array();
+        float[] after = result.decode().array();
         double[] perRow = new double[weight.rows()];
         backend.parallel(weight.rows(), row -> {
-            float[] before = new float[columns];
-            float[] after = new float[columns];
-            weight.decodeRow(row, before, 0);
-            result.decodeRow(row, after, 0);
             double[] difference = new double[samples];
             for (int i = 0; i < columns; i++) {
-                double lost = (double) before[i] - after[i];
+                double lost = (double) before[row * columns + i] - after[row * columns + i];
                 for (int n = 0; n < samples; n++) {
                     difference[n] += lost * transposed[i * samples + n];
                 }
@@ -90,13 +88,9 @@ public record MatrixTrial(WeightStorage result, double error, long zeros) {
     }
 
     private static long zeros(WeightStorage storage) {
-        float[] row = new float[storage.columns()];
         long zeros = 0;
-        for (int r = 0; r < storage.rows(); r++) {
-            storage.decodeRow(r, row, 0);
-            for (float weight : row) {
-                zeros += weight == 0 ? 1 : 0;
-            }
+        for (float weight : storage.decode().array()) {
+            zeros += weight == 0 ? 1 : 0;
         }
         return zeros;
     }

@@ -1,5 +1,7 @@
 package parsimony.core.technique;
 
+import java.util.function.Consumer;
+
 /** Is told how far a technique has come. */
 @FunctionalInterface
 public interface Progress {
@@ -17,4 +19,20 @@ public interface Progress {
 
     /** Hears of something that the user should know and that stops nothing, in one sentence that names the layer. */
     default void note(String message) {}
+
+    /** The same progress, with {@code notes} to hear what is to be known. */
+    default Progress noting(Consumer<String> notes) {
+        Progress progress = this;
+        return new Progress() {
+            @Override
+            public void update(String what, int done, int total, long bytes) {
+                progress.update(what, done, total, bytes);
+            }
+
+            @Override
+            public void note(String message) {
+                notes.accept(message);
+            }
+        };
+    }
 }

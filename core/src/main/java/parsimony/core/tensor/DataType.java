@@ -78,6 +78,21 @@ public enum DataType {
         };
     }
 
+    /** The same for a positive number; one that the format cannot hold becomes its largest or smallest positive number. */
+    public float roundPositive(float value) {
+        float smallest = switch (this) {
+            case F32 -> Float.MIN_VALUE;
+            case F16 -> 0x1p-24f;
+            case BF16 -> 0x1p-133f;
+        };
+        float largest = switch (this) {
+            case F32 -> Float.MAX_VALUE;
+            case F16 -> 65504;
+            case BF16 -> 0x1.fep127f;
+        };
+        return Math.clamp(round(value), smallest, largest);
+    }
+
     private static short toBfloat16(float value) {
         int bits = Float.floatToRawIntBits(value);
         if (Float.isNaN(value)) {

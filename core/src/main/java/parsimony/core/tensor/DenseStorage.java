@@ -38,6 +38,11 @@ public record DenseStorage(DataType type, int rows, int columns, MemorySegment d
     }
 
     @Override
+    public float weight(int row, int column) {
+        return type.get(data, ((long) row * columns + column) * type.bytes());
+    }
+
+    @Override
     public long bytes() {
         return data.byteSize();
     }

@@ -60,9 +60,14 @@ public record Grid(int bits, float scale, int zeroPoint) {
         return best;
     }
 
+    /** A grid whose scale is the number of {@code scaleType} that is nearest to {@code scale}. */
+    public static Grid of(int bits, double scale, int zeroPoint, DataType scaleType) {
+        return new Grid(bits, scaleType.roundPositive((float) scale), zeroPoint);
+    }
+
     private static Grid between(float minimum, float maximum, int bits, boolean symmetric, DataType scaleType) {
         int largestCode = (1 << bits) - 1;
-        float scale = storable((maximum - minimum) / largestCode, scaleType);
+        float scale = scaleType.roundPositive((maximum - minimum) / largestCode);
         if (symmetric) {
             return new Grid(bits, scale, (largestCode + 1) / 2);
         }
@@ -78,6 +83,30 @@ public record Grid(int bits, float scale, int zeroPoint) {
         return sum;
     }
 
+    /**
+     * The grid whose points are (maximum − minimum) / (2^bits − 1) apart, with 0 at the code nearest to where it lies between the two:
+     * it spans both if 0 does lie between them, otherwise it begins or ends at 0 and may not reach them (AWQ's grid).
+     */
+    public static Grid between(float minimum, float maximum, int bits, DataType scaleType) {
+        int largestCode = (1 << bits) - 1;
+        // In a group that was clipped on both sides 0 and both ends lie midway between two codes, where the noise of
+        // rounding would choose. So the scale is rounded down and the zero point found without it.
+        double span = (double) maximum - minimum;
+        float step = (float) (span / largestCode);
+        float scale = scaleType.roundPositive(step > span / largestCode ? Math.nextDown(step) : step);
+        double zeroPoint = Math.rint(-(double) minimum * largestCode / span);
+        return new Grid(bits, scale, (int) Math.clamp(zeroPoint, 0.0, largestCode));
+    }
+
+    /**
+     * The grid with 0 at code 2^(bits − 1) and {@code magnitude} at the largest code: scale = magnitude / (2^(bits − 1) − 1), as the
+     * factors of an integer product have it.
+     */
+    public static Grid ofMagnitude(float magnitude, int bits, DataType scaleType) {
+        int middle = 1 << (bits - 1);
+        return new Grid(bits, scaleType.roundPositive(magnitude / (middle - 1)), middle);
+    }
+
     /** The code of the nearest grid point, halves to even. */
     public int code(float x) {
         return (int) Math.clamp(Math.rint(x / scale) + zeroPoint, 0.0, (1 << bits) - 1);
@@ -91,20 +120,5 @@ public record Grid(int bits, float scale, int zeroPoint) {
     /** The nearest grid point. */
     public float round(float x) {
         return value(code(x));
-    }
-
-    /** The scale as it is kept; one that the format cannot hold becomes its largest or smallest positive number. */
-    private static float storable(float scale, DataType type) {
-        float smallest = switch (type) {
-            case F32 -> Float.MIN_VALUE;
-            case F16 -> 0x1p-24f;
-            case BF16 -> 0x1p-133f;
-        };
-        float largest = switch (type) {
-            case F32 -> Float.MAX_VALUE;
-            case F16 -> 65504;
-            case BF16 -> 0x1.fep127f;
-        };
-        return Math.clamp(type.round(scale), smallest, largest);
     }
 }

@@ -116,11 +116,7 @@ public record GridStorage(
 
         /** The packed matrix, in native memory. */
         public GridStorage build() {
-            long rowBytes = packedBytes(columns, bits);
-            MemorySegment packedCodes = NativeMemory.allocate(rows * rowBytes);
-            for (int row = 0; row < rows; row++) {
-                pack(codes, row * columns, columns, bits, packedCodes, row * rowBytes);
-            }
+            MemorySegment packedCodes = packRows(codes, rows, columns, bits);
             MemorySegment packedScales = NativeMemory.allocate((long) scales.length * scaleType.bytes());
             scaleType.write(scales, 0, scales.length, packedScales, 0);
             MemorySegment packedZeroPoints = null;
@@ -135,19 +131,7 @@ public record GridStorage(
 
     @Override
     public void readCodes(int row, byte[] target, int offset) {
-        long position = row * packedBytes(columns, bits);
-        int mask = (1 << bits) - 1;
-        int buffer = 0;
-        int available = 0;
-        for (int i = 0; i < columns; i++) {
-            if (available < bits) {
-                buffer |= Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, position++)) << available;
-                available += 8;
-            }
-            target[offset + i] = (byte) (buffer & mask);
-            buffer >>>= bits;
-            available -= bits;
-        }
+        unpackRow(codes, row, columns, bits, target, offset);
     }
 
     @Override
@@ -196,8 +180,36 @@ public record GridStorage(
         return "int" + bits + (groupSize == columns ? "" : " g" + groupSize);
     }
 
+    /** Bytes of a row of codes. */
     static long packedBytes(long count, int bits) {
         return (count * bits + 7) / 8;
+    }
+
+    /** Packs codes [rows, columns], one a byte, each row from the lowest bit on and padded to a byte. */
+    static MemorySegment packRows(byte[] codes, int rows, int columns, int bits) {
+        long rowBytes = packedBytes(columns, bits);
+        MemorySegment packed = NativeMemory.allocate(rows * rowBytes);
+        for (int row = 0; row < rows; row++) {
+            pack(codes, row * columns, columns, bits, packed, row * rowBytes);
+        }
+        return packed;
+    }
+
+    /** One row of what {@link #packRows} makes, one code a byte. */
+    static void unpackRow(MemorySegment packed, int row, int columns, int bits, byte[] target, int offset) {
+        long position = row * packedBytes(columns, bits);
+        int mask = (1 << bits) - 1;
+        int buffer = 0;
+        int available = 0;
+        for (int i = 0; i < columns; i++) {
+            if (available < bits) {
+                buffer |= Byte.toUnsignedInt(packed.get(ValueLayout.JAVA_BYTE, position++)) << available;
+                available += 8;
+            }
+            target[offset + i] = (byte) (buffer & mask);
+            buffer >>>= bits;
+            available -= bits;
+        }
     }
 
     /** Number {@code index} of a sequence that {@link #pack} wrote. */

@@ -44,6 +44,17 @@ public record ScaledInputStorage(WeightStorage weights, WeightStorage scales) im
     }
 
     @Override
+    public Tensor decode() {
+        Tensor decoded = weights.decode();
+        float[] factors = new float[columns()];
+        scales.decodeRow(0, factors, 0);
+        for (int i = 0; i < decoded.size(); i++) {
+            decoded.array()[i] *= factors[i % factors.length];
+        }
+        return decoded;
+    }
+
+    @Override
     public long bytes() {
         return weights.bytes() + scales.bytes();
     }

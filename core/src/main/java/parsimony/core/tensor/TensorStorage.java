@@ -24,6 +24,11 @@ public record TensorStorage(Tensor tensor) implements WeightStorage {
     }
 
     @Override
+    public float weight(int row, int column) {
+        return tensor.array()[row * columns() + column];
+    }
+
+    @Override
     public long bytes() {
         return (long) tensor.size() * Float.BYTES;
     }

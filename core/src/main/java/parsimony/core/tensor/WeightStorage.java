@@ -17,6 +17,13 @@ public interface WeightStorage {
     /** Writes the {@link #columns()} weights of output {@code row} to {@code target} from {@code offset} on. */
     void decodeRow(int row, float[] target, int offset);
 
+    /** One weight; a whole row at once is faster. */
+    default float weight(int row, int column) {
+        float[] weights = new float[columns()];
+        decodeRow(row, weights, 0);
+        return weights[column];
+    }
+
     /** Bytes of everything that is kept to decode this matrix: values, scales, zero points, indices. */
     long bytes();
 

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -15,6 +14,7 @@ import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
+import parsimony.core.AtomicFile;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -73,7 +73,7 @@ public final class BpeTrainer {
         public void write(Path folder) throws IOException {
             Files.createDirectories(folder);
             JsonMapper json = new JsonMapper();
-            writeAtomically(folder.resolve("tokenizer.json"), json.writeValueAsString(tokenizer()));
+            write(folder.resolve("tokenizer.json"), json.writeValueAsString(tokenizer()));
             Map<String, Object> config = new LinkedHashMap<>();
             config.put("tokenizer_class", "PreTrainedTokenizerFast");
             config.put("bos_token", BEGIN);
@@ -81,7 +81,7 @@ public final class BpeTrainer {
             config.put("add_bos_token", true);
             config.put("add_eos_token", false);
             config.put("clean_up_tokenization_spaces", false);
-            writeAtomically(folder.resolve("tokenizer_config.json"), json.writeValueAsString(config));
+            write(folder.resolve("tokenizer_config.json"), json.writeValueAsString(config));
         }
 
         private Map<String, Object> tokenizer() {
@@ -149,10 +149,8 @@ public final class BpeTrainer {
             return part;
         }
 
-        private static void writeAtomically(Path file, String text) throws IOException {
-            Path unfinished = file.resolveSibling(file.getFileName() + ".part");
-            Files.writeString(unfinished, text + "\n", StandardCharsets.UTF_8);
-            Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        private static void write(Path file, String text) throws IOException {
+            AtomicFile.write(file, (text + "\n").getBytes(StandardCharsets.UTF_8));
         }
     }
 

@@ -7,9 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import parsimony.core.AtomicFile;
 import parsimony.core.ModelFormatException;
 
 /**
@@ -152,19 +151,7 @@ public final class TokenFile implements AutoCloseable {
         }
         List<Corpus.Document> documents = new ArrayList<>(corpus.documents());
         Collections.shuffle(documents, new Random(seed));
-        Path unfinished = file.resolveSibling(file.getFileName() + ".part");
-        try {
-            try (FileChannel channel = FileChannel.open(
-                    unfinished,
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.TRUNCATE_EXISTING,
-                    StandardOpenOption.WRITE)) {
-                write(channel, corpus, documents, tokenizer, seed);
-            }
-            Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(unfinished);
-        }
+        AtomicFile.write(file, channel -> write(channel, corpus, documents, tokenizer, seed));
     }
 
     private static void write(
@@ -185,11 +172,11 @@ public final class TokenFile implements AutoCloseable {
                 buffer.putShort((short) tokenizer.endOfSequence());
             }
             count += buffer.position() / Short.BYTES;
-            writeFully(channel, buffer.flip());
+            AtomicFile.writeFully(channel, buffer.flip());
         }
         starts.putLong(count);
         channel.position(startsOffset(count));
-        writeFully(channel, starts.flip());
+        AtomicFile.writeFully(channel, starts.flip());
         ByteBuffer header = littleEndian(HEADER_BYTES)
                 .put(MAGIC)
                 .putInt(tokenizer.size())
@@ -199,17 +186,11 @@ public final class TokenFile implements AutoCloseable {
                 .putLong(seed)
                 .put(HexFormat.of().parseHex(corpus.sha256()));
         channel.position(0);
-        writeFully(channel, header.flip());
+        AtomicFile.writeFully(channel, header.flip());
     }
 
     private static ByteBuffer littleEndian(int bytes) {
         return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    }
-
-    private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
-        }
     }
 
     private static long startsOffset(long tokens) {

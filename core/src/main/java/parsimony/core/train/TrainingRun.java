@@ -3,24 +3,26 @@ package parsimony.core.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
-import java.util.function.Consumer;
 
 /**
  * A training that lives in a folder: {@code checkpoint.safetensors}, written every so many steps, and {@code loss.csv}. Whatever stops it, the same call goes
  * on from the last checkpoint and ends with the same weights.
  */
 public final class TrainingRun {
-    private static final String HEADER = "step,loss,learningRate,gradientNorm";
-
     private final Trainer trainer;
     private final Path checkpoint;
-    private final Path curve;
+    private final Path curveFile;
     private final int checkpointEvery;
-    private final List<Trainer.Report> reports = new ArrayList<>();
+    private final LossCurve curve;
+
+    /** Hears how it goes. */
+    public interface Listener {
+        /** A step is done; the curve has it already. */
+        void stepped(Trainer.Report report);
+
+        /** A checkpoint is written. */
+        default void saved() throws IOException {}
+    }
 
     /**
      * Takes up what the folder holds, if anything.
@@ -32,65 +34,37 @@ public final class TrainingRun {
         this.checkpointEvery = checkpointEvery;
         Files.createDirectories(folder);
         checkpoint = folder.resolve("checkpoint.safetensors");
-        curve = folder.resolve("loss.csv");
+        curveFile = folder.resolve("loss.csv");
         if (Files.exists(checkpoint)) {
             trainer.load(checkpoint);
-            readCurve();
         }
+        curve = trainer.step() > 0 && Files.exists(curveFile)
+                ? LossCurve.read(curveFile, trainer.step())
+                : new LossCurve();
     }
 
-    /** Trains to the end; {@code listener} hears of every step. */
-    public void run(Consumer<Trainer.Report> listener) throws IOException {
+    /** Trains to the end. */
+    public void run(Listener listener) throws IOException {
         while (!trainer.isDone()) {
             Trainer.Report report = trainer.runStep();
-            reports.add(report);
-            listener.accept(report);
+            curve.add(report);
+            listener.stepped(report);
             if (report.step() % checkpointEvery == 0 || trainer.isDone()) {
                 // The curve first: rows beyond the checkpoint are dropped when it is read again.
-                writeCurve();
+                curve.write(curveFile);
                 trainer.save(checkpoint);
+                listener.saved();
             }
         }
     }
 
-    /** Every step so far, those before a resume too. */
-    public List<Trainer.Report> reports() {
-        return List.copyOf(reports);
+    /** Steps that are done. */
+    public int step() {
+        return trainer.step();
     }
 
-    private void writeCurve() throws IOException {
-        List<String> lines = new ArrayList<>(List.of(HEADER));
-        for (Trainer.Report report : reports) {
-            lines.add(String.format(
-                    Locale.ROOT,
-                    "%d,%.6f,%.8f,%.5f",
-                    report.step(),
-                    report.loss(),
-                    report.learningRate(),
-                    report.gradientNorm()));
-        }
-        Path temporary = curve.resolveSibling(curve.getFileName() + ".tmp");
-        Files.write(temporary, lines);
-        Files.move(temporary, curve, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    }
-
-    private void readCurve() throws IOException {
-        if (!Files.exists(curve)) {
-            return;
-        }
-        for (String line : Files.readAllLines(curve)) {
-            String[] cells = line.split(",", -1);
-            if (line.equals(HEADER) || cells.length != 4) {
-                continue;
-            }
-            int step = Integer.parseInt(cells[0]);
-            if (step <= trainer.step()) {
-                reports.add(new Trainer.Report(
-                        step,
-                        Double.parseDouble(cells[1]),
-                        Double.parseDouble(cells[2]),
-                        Double.parseDouble(cells[3])));
-            }
-        }
+    /** All steps so far. */
+    public LossCurve curve() {
+        return curve;
     }
 }

@@ -17,10 +17,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.LowRankStorage;
 import parsimony.core.tensor.Matrix;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SparseStorage;
@@ -217,6 +220,33 @@ public abstract class BackendContract {
         return storages;
     }
 
+    /** Integers of which the scales are integers too. */
+    private WeightStorage nested(int rows, int columns) {
+        int groups = (columns + 15) / 16;
+        int bands = (rows + 3) / 4;
+        byte[] codes = new byte[rows * columns];
+        byte[] scales = new byte[groups * rows];
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] = (byte) (i * 7 % 16);
+        }
+        for (int i = 0; i < scales.length; i++) {
+            scales[i] = (byte) (i * 5 % 8);
+        }
+        return NestedGridStorage.of(
+                columns,
+                4,
+                16,
+                codes,
+                NestedGridStorage.of(
+                        rows,
+                        3,
+                        4,
+                        scales,
+                        DenseStorage.of(DataType.F16, new TensorStorage(tensor(bands, groups))),
+                        ConstantStorage.of(bands, groups, 0.25f)),
+                DenseStorage.of(DataType.F32, new TensorStorage(tensor(groups, rows))));
+    }
+
     private List<WeightStorage> composites(WeightStorage dense, WeightStorage decodedOnly) {
         int rows = dense.rows();
         int columns = dense.columns();
@@ -243,6 +273,9 @@ public abstract class BackendContract {
                 SparseStorage.of(DataType.BF16, tensor(rows, columns)),
                 lowRank,
                 new SumStorage(decodedOnly, kept),
+                new RotatedStorage(dense, false, 7),
+                new RotatedStorage(kept, true, 8),
+                nested(rows, columns),
                 ScaledInputStorage.of(
                         new SumStorage(dense, lowRank), tensor(columns).array()),
                 new RoundedInputStorage(dense, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY),

@@ -181,7 +181,7 @@ class GgufModelTest {
         tokenizer.put("tokenizer.ggml.eos_token_id", 5);
         Transformer model = TinyModels.random(TinyModels.config(true, true, false, null), 10);
 
-        GgufModel.save(model, path, GgufType.F16, tokenizer, Progress.NONE);
+        GgufExport.save(model, path, GgufType.F16, tokenizer, Progress.NONE);
 
         GgufMetadata metadata = Gguf.open(path).metadata();
         assertThat(metadata.startingWith("tokenizer."))
@@ -196,7 +196,7 @@ class GgufModelTest {
         assertThat(metadata.strings("tokenizer.ggml.tokens")).containsExactly("<unk>", "<s>");
         assertThat(GgufModel.load(path).config().endOfSequence()).isEqualTo(5);
         assertThatThrownBy(
-                        () -> GgufModel.save(model, path, GgufType.F16, Map.of("llama.block_count", 3), Progress.NONE))
+                        () -> GgufExport.save(model, path, GgufType.F16, Map.of("llama.block_count", 3), Progress.NONE))
                 .hasMessageContaining("llama.block_count is taken");
     }
 
@@ -265,7 +265,7 @@ class GgufModelTest {
     }
 
     private void save(Transformer model, GgufType type) throws IOException {
-        GgufModel.save(model, path, type, Map.of(), Progress.NONE);
+        GgufExport.save(model, path, type, Map.of(), Progress.NONE);
     }
 
     private void assertRefused(String reason) {

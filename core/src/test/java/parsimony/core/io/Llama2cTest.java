@@ -132,7 +132,7 @@ class Llama2cTest {
         Transformer model = stories();
         int[] expected = ints(expected().get("greedy"));
         Path gguf = folder.resolve("stories.gguf");
-        GgufModel.save(model, gguf, GgufType.F32, Map.of(), Progress.NONE);
+        GgufExport.save(model, gguf, GgufType.F32, Map.of(), Progress.NONE);
         HuggingFaceFolder.save(model, folder.resolve("hf"), DataType.F32);
 
         assertThat(greedy(model, expected.length)).containsExactly(expected);

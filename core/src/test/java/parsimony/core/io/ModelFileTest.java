@@ -24,7 +24,7 @@ class ModelFileTest {
         Path huggingFace = folder.resolve("hf");
         HuggingFaceFolder.save(model, huggingFace, DataType.F32);
         Path gguf = folder.resolve("named as nothing");
-        GgufModel.save(model, gguf, GgufType.F32, Map.of(), Progress.NONE);
+        GgufExport.save(model, gguf, GgufType.F32, Map.of(), Progress.NONE);
         Path llama2c = folder.resolve("model.bin");
         Files.write(llama2c, Llama2cTest.legacy(model));
 

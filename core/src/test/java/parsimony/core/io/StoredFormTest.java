@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,11 +22,14 @@ import parsimony.core.model.Transformer;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.ColumnsStorage;
+import parsimony.core.tensor.ConstantStorage;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.Grid;
 import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.LowRankStorage;
+import parsimony.core.tensor.NestedGridStorage;
+import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
 import parsimony.core.tensor.SparseGridStorage;
@@ -107,11 +111,35 @@ class StoredFormTest {
         BitSet zeros = new BitSet();
         zeros.set(0, weight.rows() * weight.columns());
         zeros.andNot(BitSet.valueOf(new long[] {0x5555_0123_4567_89abL}));
-        return switch (i % 8) {
+        int rows = weight.rows();
+        byte[] codes = new byte[rows * weight.columns()];
+        Arrays.fill(codes, (byte) 5);
+        return switch (i % 10) {
+            case 6 ->
+                ColumnsStorage.of(
+                        NestedGridStorage.of(
+                                weight.columns(),
+                                3,
+                                weight.columns(),
+                                codes,
+                                NestedGridStorage.of(
+                                        rows,
+                                        2,
+                                        rows,
+                                        new byte[rows],
+                                        DenseStorage.of(
+                                                DataType.F16, new TensorStorage(Tensor.of(new float[] {0.1f}, 1, 1))),
+                                        ConstantStorage.of(1, 1, -1)),
+                                ConstantStorage.of(1, rows, 3.5f)),
+                        weight.columns(),
+                        IntStream.range(0, weight.columns())
+                                .map(c -> weight.columns() - 1 - c)
+                                .toArray());
+            case 7 -> new RotatedStorage(grid, i > 8, 1234567);
             case 0 -> new SumStorage(grid, columns);
             case 1 -> SparseStorage.of(DataType.F16, grid.decode(), SparseStorage.Positions.BITMASK);
-            case 6 -> SparseStorage.of(DataType.BF16, grid.decode(), SparseStorage.Positions.NUMBERS);
-            case 7 -> SparseGridStorage.of(grid, zeros);
+            case 8 -> SparseStorage.of(DataType.BF16, grid.decode(), SparseStorage.Positions.NUMBERS);
+            case 9 -> SparseGridStorage.of(grid, zeros);
             case 2 -> new RoundedInputStorage(grid, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY);
             case 3 -> new RoundedInputStorage(columns, 6, RoundedInputStorage.Range.FIXED, 0.1f, 6);
             case 4 -> ScaledInputStorage.of(new SumStorage(columns, grid), new float[weight.columns()]);
@@ -134,7 +162,7 @@ class StoredFormTest {
         HuggingFaceFolder.saveAsKept(stored, folder.resolve("third"), folder, DataType.F16);
         assertThat(folder.resolve("third/config.json")).content().contains("float16");
 
-        GgufModel.saveAsKept(stored, folder.resolve("a.gguf"), null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(stored, folder.resolve("a.gguf"), null, Map.of(), Progress.NONE);
         assertThat(GgufModel.load(folder.resolve("a.gguf")).embedding().format())
                 .isEqualTo("bf16");
     }
@@ -142,10 +170,10 @@ class StoredFormTest {
     @Test
     void blocksOfAGgufFileAreCopied() throws IOException {
         Path first = folder.resolve("first.gguf");
-        GgufModel.save(model(true), first, GgufType.Q4_1, Map.of(), Progress.NONE);
+        GgufExport.save(model(true), first, GgufType.Q4_1, Map.of(), Progress.NONE);
         Transformer stored = GgufModel.load(first);
 
-        GgufModel.saveAsKept(stored, folder.resolve("second.gguf"), null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(stored, folder.resolve("second.gguf"), null, Map.of(), Progress.NONE);
         assertThat(folder.resolve("second.gguf")).hasSameBinaryContentAs(first);
 
         assertThatThrownBy(() -> HuggingFaceFolder.saveAsKept(stored, folder.resolve("hf"), Path.of("hf"), null))
@@ -165,7 +193,7 @@ class StoredFormTest {
         Transformer model = quantized(true, bits, 32, symmetric, DataType.F16);
         Path file = folder.resolve("model.gguf");
 
-        GgufModel.saveAsKept(model, file, null, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(model, file, null, Map.of(), Progress.NONE);
 
         Transformer read = GgufModel.load(file);
         for (int i = 0; i < read.linears().size(); i++) {
@@ -192,12 +220,12 @@ class StoredFormTest {
         Transformer model = quantized(true, bits, group, symmetric, scales);
         Path file = folder.resolve("model.gguf");
 
-        assertThatThrownBy(() -> GgufModel.saveAsKept(model, file, null, Map.of(), Progress.NONE))
+        assertThatThrownBy(() -> GgufExport.saveAsKept(model, file, null, Map.of(), Progress.NONE))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("no packed form for model.layers.0.self_attn.q_proj.weight (int" + bits);
         assertThat(file).doesNotExist();
 
-        GgufModel.saveAsKept(model, file, DataType.F16, Map.of(), Progress.NONE);
+        GgufExport.saveAsKept(model, file, DataType.F16, Map.of(), Progress.NONE);
         assertThat(GgufModel.load(file).linears().getFirst().weight().format()).isEqualTo("f16");
     }
 

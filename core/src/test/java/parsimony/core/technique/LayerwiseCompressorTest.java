@@ -78,7 +78,8 @@ class LayerwiseCompressorTest {
     @Test
     void statisticsAreThoseOfTheInputs() {
         String layer = "model.layers.1.mlp.down_proj";
-        Tensor inputs = tasks(Statistic.INPUTS, false).get(layer).statistics().inputs();
+        InputStatistics whole = tasks(Statistic.INPUTS, false).get(layer).statistics();
+        Tensor inputs = whole.inputs();
         double[] maximum =
                 tasks(Statistic.ABSOLUTE_MAXIMUM, false).get(layer).statistics().absoluteMaximum();
         double[] mean =
@@ -86,6 +87,9 @@ class LayerwiseCompressorTest {
         double[] squares =
                 tasks(Statistic.SQUARED_NORM, false).get(layer).statistics().squaredNorm();
         Tensor hessian = tasks(Statistic.HESSIAN, false).get(layer).statistics().hessian();
+        assertThat(whole.absoluteMaximum()).containsExactly(maximum);
+        assertThat(whole.meanAbsolute()).containsExactly(mean);
+        assertThat(whole.squaredNorm()).containsExactly(squares);
         for (int i = 0; i < 24; i++) {
             double[] column = new double[inputs.rows()];
             for (int row = 0; row < column.length; row++) {

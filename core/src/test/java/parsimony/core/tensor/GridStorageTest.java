@@ -2,6 +2,7 @@ package parsimony.core.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
@@ -129,6 +130,42 @@ class GridStorageTest {
         // Both sides, also where no weight is negative: the largest is clipped by half a step at most.
         assertThat(Grid.fit(new float[] {2, 4}, 0, 2, bits, true, DataType.F32).value((1 << bits) - 1))
                 .isGreaterThanOrEqualTo(4 * (1 - 1f / ((1 << bits) - 1)) - 1e-6f);
+    }
+
+    @Test
+    void aGridMayBeginAtZeroWithoutReachingItsWeights() {
+        float[][] ends = {{-0.5f, 1}, {1, 2.5f}, {-2.5f, -1}};
+        int[] zeroPoints = {5, 0, 15};
+        for (int i = 0; i < ends.length; i++) {
+            Grid grid = Grid.between(ends[i][0], ends[i][1], 4, DataType.F32);
+            assertThat(grid.scale()).isCloseTo(0.1f, within(1e-8f));
+            assertThat(grid.zeroPoint()).isEqualTo(zeroPoints[i]);
+        }
+    }
+
+    @Test
+    void aGridWithEndsMidwayBetweenCodesReachesOutwards() {
+        SplittableRandom random = new SplittableRandom(1);
+        for (int i = 0; i < 1000; i++) {
+            float end = random.nextFloat();
+            Grid grid = Grid.between(-end, end, 3, DataType.F32);
+            assertThat(grid.zeroPoint()).isEqualTo(4);
+            assertThat(grid.code(-end)).isEqualTo(0);
+            assertThat(grid.code(end)).isEqualTo(7);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4, 8})
+    void aGridOfAMagnitudeEndsThere(int bits) {
+        Grid grid = Grid.ofMagnitude(3, bits, DataType.F32);
+        assertThat(grid.round(3)).isEqualTo(3);
+        assertThat(grid.round(-3)).isEqualTo(-3);
+        assertThat(grid.code(0)).isEqualTo(1 << (bits - 1));
+        for (DataType type : DataType.values()) {
+            assertThat(Grid.ofMagnitude(0, bits, type).round(0)).isZero();
+            assertThat(Grid.ofMagnitude(Float.MAX_VALUE, bits, type).scale()).isFinite();
+        }
     }
 
     @Test

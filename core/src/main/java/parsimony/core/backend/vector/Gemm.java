@@ -23,6 +23,11 @@ public final class Gemm {
     static final int DEPTH = 256;
     /** Rows of A that a thread packs at a time: with {@link #DEPTH} columns, a part of the L2 cache. */
     private static final int ROWS = 144;
+    /**
+     * Rows of A that are multiplied with a decoded panel: with {@link #DEPTH} columns, a part of the L2 cache, and so many
+     * that decoding takes little beside multiplying.
+     */
+    private static final int DECODED_ROWS = 576;
     /** Below this many multiply-adds waking another thread costs more than it gains. */
     private static final long PARALLEL_WORK = 1 << 20;
 
@@ -98,7 +103,8 @@ public final class Gemm {
     }
 
     /**
-     * Computes C `[m, n]` = A · Wᵀ, where A is `[m, k]` and W `[n, k]` is decoded a panel at a time, each once.
+     * Computes C `[m, n]` = A · Wᵀ, where A is `[m, k]` and W `[n, k]` is decoded in parts that stay in the L1 cache while
+     * they are multiplied with.
      *
      * @throws IllegalArgumentException if a size is negative
      * @throws IndexOutOfBoundsException if a matrix does not lie within its array
@@ -106,18 +112,25 @@ public final class Gemm {
     void multiply(int m, int n, int k, float[] a, int lda, PanelDecoder w, float[] c, int ldc) {
         checkMatrix("A", m, k, a, 0, lda);
         checkMatrix("C", m, n, c, 0, ldc);
-        new Product(false, m, n, k, a, 0, lda, false, c, 0, ldc).compute(new RightOperand.DecodedPanels(w));
+        Product product = new Product(false, m, n, k, a, 0, lda, false, c, 0, ldc);
+        for (int from = 0; from < m; from += DECODED_ROWS) {
+            product.multiplyDecoded(w, from, Math.min(m, from + DECODED_ROWS));
+        }
     }
 
-    /** Gives the rows of a matrix W `[n, k]` in the panels that {@link MicroKernel} reads. */
+    /** Gives parts of a matrix W `[n, k]` in the panels that {@link MicroKernel} reads. */
     @FunctionalInterface
     interface PanelDecoder {
+        /** Columns that may be written at either side of a panel. */
+        int MARGIN = 16;
+
         /**
-         * Writes a panel `[k, WIDTH]`.
+         * Writes a panel `[columns, WIDTH]`; what it holds of rows that are not there does not matter. It may also write {@link #MARGIN}
+         * columns before and behind.
          *
          * @param firstRow a multiple of {@link MicroKernel#WIDTH}
          */
-        void decode(int firstRow, float[] panel, int offset);
+        void decode(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset);
     }
 
     private static void checkMatrix(String name, int rows, int columns, float[] array, int offset, int ld) {
@@ -235,21 +248,61 @@ public final class Gemm {
             float[] packedA = scratch.left(roundUp(to - from, MicroKernel.HEIGHT) * Math.min(DEPTH, steps));
             for (int done = 0; done < steps; done += DEPTH) {
                 int depth = Math.min(DEPTH, steps - done);
-                packA(from, to, step + done, depth, packedA);
+                packA(from, to, step + done, depth, packedA, 0);
                 boolean add = accumulate || step + done > 0;
                 for (int first = firstColumn; first < lastColumn; first += MicroKernel.WIDTH) {
                     int width = Math.min(MicroKernel.WIDTH, lastColumn - first);
                     int bAt = first * steps + done * MicroKernel.WIDTH;
-                    multiplyPanel(from, to, depth, packedA, packedB, bAt, add, column + first, width, scratch.tile);
+                    multiplyPanel(from, to, depth, packedA, 0, packedB, bAt, add, column + first, width, scratch.tile);
                 }
             }
         }
 
-        private void packA(int from, int to, int step, int depth, float[] packed) {
+        /** Multiplies rows [from, to) of A with all of W. */
+        void multiplyDecoded(PanelDecoder w, int from, int to) {
+            boolean inParallel = (long) (to - from) * n * k >= PARALLEL_WORK;
+            int rows = roundUp(to - from, MicroKernel.HEIGHT);
+            float[] packedA = Scratch.get().left(rows * k);
+            int chunks = ceilDivide(k, DEPTH);
+            run(inParallel, chunks, chunk -> {
+                int step = chunk * DEPTH;
+                packA(from, to, step, Math.min(DEPTH, k - step), packedA, step * rows);
+            });
+            int panels = ceilDivide(n, MicroKernel.WIDTH);
+            int tasks = inParallel ? Math.min(panels, parallel.threads() * Matvec.TASKS_PER_THREAD) : 1;
+            run(inParallel, tasks, task -> {
+                Scratch scratch = Scratch.get();
+                int panelAt = PanelDecoder.MARGIN * MicroKernel.WIDTH;
+                float[] panel = scratch.right(DEPTH * MicroKernel.WIDTH + 2 * panelAt);
+                int first = share(panels, task, tasks) * MicroKernel.WIDTH;
+                int last = Math.min(n, share(panels, task + 1, tasks) * MicroKernel.WIDTH);
+                for (int step = 0; step < k; step += DEPTH) {
+                    int depth = Math.min(DEPTH, k - step);
+                    for (int column = first; column < last; column += MicroKernel.WIDTH) {
+                        int width = Math.min(MicroKernel.WIDTH, last - column);
+                        w.decode(column, step, depth, panel, panelAt);
+                        multiplyPanel(
+                                from,
+                                to,
+                                depth,
+                                packedA,
+                                step * rows,
+                                panel,
+                                panelAt,
+                                step > 0,
+                                column,
+                                width,
+                                scratch.tile);
+                    }
+                }
+            });
+        }
+
+        private void packA(int from, int to, int step, int depth, float[] packed, int packedAt) {
             for (int row = from; row < to; row += MicroKernel.HEIGHT) {
                 int height = MicroKernel.height(to - row);
                 int rows = Math.min(height, to - row);
-                int at = (row - from) * depth;
+                int at = packedAt + (row - from) * depth;
                 if (transposeA) {
                     Panels.pack(a, aOffset + step * lda + row, lda, rows, depth, packed, at, height);
                 } else {
@@ -264,6 +317,7 @@ public final class Gemm {
                 int to,
                 int depth,
                 float[] packedA,
+                int packedAt,
                 float[] packedB,
                 int bAt,
                 boolean add,
@@ -273,7 +327,7 @@ public final class Gemm {
             for (int row = from; row < to; row += MicroKernel.HEIGHT) {
                 int height = MicroKernel.height(to - row);
                 int rows = Math.min(height, to - row);
-                int aAt = (row - from) * depth;
+                int aAt = packedAt + (row - from) * depth;
                 int cAt = cOffset + row * ldc + column;
                 if (rows == height && width == MicroKernel.WIDTH) {
                     if (!add) {

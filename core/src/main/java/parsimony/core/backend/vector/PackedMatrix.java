@@ -1,132 +1,54 @@
 package parsimony.core.backend.vector;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.tensor.AffineGroups;
-import parsimony.core.tensor.NativeMemory;
 import parsimony.core.tensor.Tensor;
 
 /**
- * Weights of few bits, repacked so that {@link PackedKernel} reads them front to back. Codes keep their width if it is 2, 4 or
- * 8 bits and otherwise get the next of these.
+ * Weights of few bits, repacked in strips of {@link PackedKernel#ROWS} rows as {@link Packer} describes, so that {@link PackedKernel} reads them front
+ * to back. Codes keep their width if it is 2, 4 or 8 bits and otherwise get the next of these; scales that are half precision stay so. Rows that fill
+ * up the last strips have scale 0, columns that fill up a word are multiplied by 0.
  *
- * <p>Blocks of {@link PackedKernel#ROWS} rows follow each other. A block holds for each group its rows' scales, then its words:
- * word 0 of all rows, then word 1, and so on. Behind the last group come the rows' offsets for each group. As the kernel takes the
- * middle of their range off all codes, an offset here is the storage's plus scale · middle; where all are zero, as they are for
- * symmetric grids, none are kept. Rows that fill up a block have scale 0, columns that fill up a word are multiplied by 0.
- *
- * <p>An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
+ * <p>A few inputs are multiplied with the codes as they stream by; for more, {@link Gemm} asks for decoded panels. The inputs are floats in both cases,
+ * and never rounded. An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
  */
 final class PackedMatrix implements PreparedMatrix {
-    private static final int ROWS = PackedKernel.ROWS;
+    /** Strips come in pairs, which together are as wide as a panel. */
+    private static final int ROWS = MicroKernel.WIDTH;
     /** Below this many multiply-adds waking another thread costs more than it gains. */
     private static final long PARALLEL_WORK = 1 << 17;
-
-    private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private final AffineGroups storage;
     private final Parallel parallel;
     private final Gemm gemm;
-    private final int bits;
-    private final int middle;
+    private final PackedKernel kernel;
     private final int groups;
     private final int groupColumns;
     private final boolean hasOffsets;
-    private final PackedKernel kernel;
-    private final long offsetsStart;
-    private final long blockBytes;
-    private final MemorySegment data;
+    private final int offsetsStart;
+    private final int stripInts;
+    private final int[] data;
 
     PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
         this.storage = storage;
         this.parallel = parallel;
         this.gemm = gemm;
-        bits = packedBits(storage);
-        middle = 1 << (storage.bits() - 1);
+        Packer packer = new Packer(storage, parallel);
+        kernel = packer.kernel();
         groups = storage.groups();
-        int wordsPerGroup = Gemm.ceilDivide(storage.groupSize(), codesPerWord(storage));
-        kernel = new PackedKernel(bits, middle, groups, wordsPerGroup);
         groupColumns = kernel.groupColumns();
-        float[] offsets = new float[storage.rows() * groups];
-        hasOffsets = readOffsets(offsets);
-        offsetsStart = groups * kernel.groupBytes();
-        blockBytes = offsetsStart + (hasOffsets ? 4L * ROWS * groups : 0);
-        int blocks = Gemm.ceilDivide(storage.rows(), ROWS);
-        data = NativeMemory.allocate(blocks * blockBytes);
-        parallel.run(blocks, block -> pack(block, offsets));
-    }
-
-    /** Whether this form suits: with shorter groups than a word has codes most of it would be padding. */
-    static boolean suits(AffineGroups storage) {
-        return storage.groupSize() >= codesPerWord(storage);
-    }
-
-    private static int packedBits(AffineGroups storage) {
-        return storage.bits() <= 2 ? 2 : storage.bits() <= 4 ? 4 : 8;
-    }
-
-    private static int codesPerWord(AffineGroups storage) {
-        return 32 / packedBits(storage);
-    }
-
-    /** Computes what is added to scale · (code − middle); whether any of it is not zero. */
-    private boolean readOffsets(float[] offsets) {
-        boolean any = false;
-        for (int row = 0; row < storage.rows(); row++) {
-            for (int group = 0; group < groups; group++) {
-                float offset = Math.fma(storage.scale(row, group), middle, storage.offset(row, group));
-                offsets[row * groups + group] = offset;
-                any |= offset != 0;
+        hasOffsets = packer.hasOffsets();
+        offsetsStart = kernel.codeInts() + kernel.scaleInts();
+        stripInts = offsetsStart + (hasOffsets ? PackedKernel.ROWS * groups : 0);
+        int pairs = Gemm.ceilDivide(storage.rows(), ROWS);
+        data = new int[Math.multiplyExact(2 * pairs, stripInts)];
+        parallel.run(pairs, pair -> {
+            for (int row = pair * ROWS; row < Math.min(storage.rows(), (pair + 1) * ROWS); row++) {
+                packer.pack(row, kernel, data, row / PackedKernel.ROWS * stripInts);
             }
-        }
-        return any;
-    }
-
-    private void pack(int block, float[] offsets) {
-        int words = groupColumns / (32 / bits);
-        int firstRow = block * ROWS;
-        int rows = Math.min(ROWS, storage.rows() - firstRow);
-        int[] packed = new int[(int) (blockBytes / 4)];
-        int groupInts = (int) (kernel.groupBytes() / 4);
-        byte[] codes = new byte[storage.columns()];
-        byte[] padded = new byte[groupColumns + Long.BYTES];
-        for (int row = 0; row < rows; row++) {
-            storage.readCodes(firstRow + row, codes, 0);
-            for (int group = 0; group < groups; group++) {
-                int first = group * storage.groupSize();
-                int count = Math.min(storage.groupSize(), codes.length - first);
-                System.arraycopy(codes, first, padded, 0, count);
-                Arrays.fill(padded, count, groupColumns, (byte) middle);
-                int at = group * groupInts + row;
-                packed[at] = Float.floatToRawIntBits(storage.scale(firstRow + row, group));
-                for (int word = 0; word < words; word++) {
-                    packed[at + (1 + word) * ROWS] = word(padded, word * (32 / bits));
-                }
-                if (hasOffsets) {
-                    packed[(int) (offsetsStart / 4) + group * ROWS + row] =
-                            Float.floatToRawIntBits(offsets[(firstRow + row) * groups + group]);
-                }
-            }
-        }
-        MemorySegment.copy(packed, 0, data, ValueLayout.JAVA_INT, block * blockBytes, packed.length);
-    }
-
-    /** The codes from {@code first} on, one a byte, in a word, the first in the lowest bits. */
-    private int word(byte[] codes, int first) {
-        return switch (bits) {
-            case 2 ->
-                (int) Long.compress((long) LONG.get(codes, first), 0x0303030303030303L)
-                        | (int) Long.compress((long) LONG.get(codes, first + 8), 0x0303030303030303L) << 16;
-            case 4 -> (int) Long.compress((long) LONG.get(codes, first), 0x0f0f0f0f0f0f0f0fL);
-            default -> (int) INT.get(codes, first);
-        };
+        });
     }
 
     @Override
@@ -138,19 +60,20 @@ final class PackedMatrix implements PreparedMatrix {
             gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
             return;
         }
-        float[] inputs = padded(x.array(), batch);
-        float[] sums = hasOffsets ? groupSums(inputs, batch) : null;
-        int blocks = Gemm.ceilDivide(storage.rows(), ROWS);
+        float[] padded = padded(x.array(), batch);
+        float[] sums = hasOffsets ? groupSums(padded, batch) : null;
+        float[] inputs = interleaved(padded, batch);
+        int pairs = Gemm.ceilDivide(storage.rows(), ROWS);
         if ((long) storage.rows() * storage.columns() * batch < PARALLEL_WORK) {
-            multiplyBlocks(0, blocks, batch, inputs, sums, y.array());
+            multiplyPairs(0, pairs, batch, inputs, sums, y.array());
             return;
         }
-        int tasks = Math.min(blocks, parallel.threads() * Matvec.TASKS_PER_THREAD);
+        int tasks = Math.min(pairs, parallel.threads() * Matvec.TASKS_PER_THREAD);
         parallel.run(
                 tasks,
-                task -> multiplyBlocks(
-                        Gemm.share(blocks, task, tasks),
-                        Gemm.share(blocks, task + 1, tasks),
+                task -> multiplyPairs(
+                        Gemm.share(pairs, task, tasks),
+                        Gemm.share(pairs, task + 1, tasks),
                         batch,
                         inputs,
                         sums,
@@ -177,6 +100,24 @@ final class PackedMatrix implements PreparedMatrix {
         return padded;
     }
 
+    /** Inputs that will be multiplied {@link PackedKernel#VECTORS} at a time are put side by side, number by number. */
+    private float[] interleaved(float[] x, int batch) {
+        int whole = batch / PackedKernel.VECTORS * PackedKernel.VECTORS;
+        if (whole == 0) {
+            return x;
+        }
+        int in = groups * groupColumns;
+        float[] interleaved = Scratch.get().interleaved(batch * in);
+        for (int vector = 0; vector < whole; vector++) {
+            int to = (vector - vector % PackedKernel.VECTORS) * in + vector % PackedKernel.VECTORS;
+            for (int i = 0; i < in; i++, to += PackedKernel.VECTORS) {
+                interleaved[to] = x[vector * in + i];
+            }
+        }
+        System.arraycopy(x, whole * in, interleaved, whole * in, (batch - whole) * in);
+        return interleaved;
+    }
+
     private float[] groupSums(float[] inputs, int batch) {
         float[] sums = Scratch.get().inputSums(batch * groups);
         for (int i = 0; i < batch * groups; i++) {
@@ -185,15 +126,15 @@ final class PackedMatrix implements PreparedMatrix {
         return sums;
     }
 
-    private void multiplyBlocks(int first, int last, int batch, float[] inputs, float[] sums, float[] y) {
+    private void multiplyPairs(int first, int last, int batch, float[] inputs, float[] sums, float[] y) {
         int out = storage.rows();
-        for (int block = first; block < last; block++) {
-            int row = block * ROWS;
+        for (int pair = first; pair < last; pair++) {
+            int row = pair * ROWS;
             if (row + ROWS <= out) {
-                multiplyBlock(block, batch, inputs, sums, y, row, out);
+                multiplyPair(pair, batch, inputs, sums, y, row, out);
             } else {
                 float[] tile = Scratch.get().tile;
-                multiplyBlock(block, batch, inputs, sums, tile, 0, ROWS);
+                multiplyPair(pair, batch, inputs, sums, tile, 0, ROWS);
                 for (int vector = 0; vector < batch; vector++) {
                     System.arraycopy(tile, vector * ROWS, y, vector * out + row, out - row);
                 }
@@ -201,37 +142,45 @@ final class PackedMatrix implements PreparedMatrix {
         }
     }
 
-    private void multiplyBlock(
-            int block, int batch, float[] inputs, float[] sums, float[] y, int yOffset, int yStride) {
-        long start = block * blockBytes;
+    private void multiplyPair(int pair, int batch, float[] inputs, float[] sums, float[] y, int yOffset, int yStride) {
+        int first = 2 * pair * stripInts;
+        int second = first + stripInts;
         int xStride = groups * groupColumns;
         int vector = 0;
         for (; vector + PackedKernel.VECTORS <= batch; vector += PackedKernel.VECTORS) {
             int at = yOffset + vector * yStride;
-            kernel.multiplyFour(data, start, inputs, vector * xStride, xStride, y, at, yStride);
+            kernel.multiplyFour(data, first, inputs, vector * xStride, y, at, yStride);
+            kernel.multiplyFour(data, second, inputs, vector * xStride, y, at + PackedKernel.ROWS, yStride);
         }
         for (; vector < batch; vector++) {
-            kernel.multiply(data, start, inputs, vector * xStride, y, yOffset + vector * yStride);
+            kernel.multiply(data, first, stripInts, inputs, vector * xStride, y, yOffset + vector * yStride);
         }
         if (sums != null) {
             for (vector = 0; vector < batch; vector++) {
-                kernel.addOffsets(data, start + offsetsStart, sums, vector * groups, y, yOffset + vector * yStride);
+                int at = yOffset + vector * yStride;
+                kernel.addOffsets(data, first + offsetsStart, sums, vector * groups, y, at);
+                kernel.addOffsets(data, second + offsetsStart, sums, vector * groups, y, at + PackedKernel.ROWS);
             }
         }
     }
 
-    private void decodePanel(int firstRow, float[] panel, int panelOffset) {
-        long start = firstRow / ROWS * blockBytes;
+    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
+    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
         int groupSize = storage.groupSize();
-        for (int group = 0; group < groups; group++) {
-            int column = group * groupSize;
-            kernel.decode(
-                    data,
-                    start + group * kernel.groupBytes(),
-                    hasOffsets ? start + offsetsStart + 4L * ROWS * group : -1,
-                    Math.min(groupSize, storage.columns() - column),
-                    panel,
-                    panelOffset + column * ROWS);
+        int codes = groupColumns / kernel.wordsPerGroup();
+        for (int row = firstRow; row < firstRow + ROWS; row += PackedKernel.ROWS) {
+            int strip = row / PackedKernel.ROWS * stripInts;
+            int offsets = hasOffsets ? strip + offsetsStart : -1;
+            int column = firstColumn;
+            while (column < firstColumn + columns) {
+                int group = column / groupSize;
+                int inGroup = column - group * groupSize;
+                int end = Math.min(firstColumn + columns, (group + 1) * groupSize) - group * groupSize;
+                int word = inGroup / codes;
+                int to = panelOffset + (column - firstColumn - inGroup % codes) * MicroKernel.WIDTH + row - firstRow;
+                kernel.decode(data, strip, offsets, group, word, Gemm.ceilDivide(end, codes) - word, panel, to);
+                column += end - inGroup;
+            }
         }
     }
 
@@ -244,6 +193,6 @@ final class PackedMatrix implements PreparedMatrix {
 
     @Override
     public long extraBytes() {
-        return data.byteSize();
+        return (long) Integer.BYTES * data.length;
     }
 }

@@ -63,8 +63,14 @@ abstract sealed class RightOperand {
         }
     }
 
-    /** The transpose of a matrix W `[n, k]` that is decoded by whole rows: a block holds all k steps. */
-    abstract static sealed class WholeRows extends RightOperand {
+    /** The transpose of a matrix W `[n, k]` that is decoded row by row: a block holds all k steps. */
+    static final class DecodedTransposed extends RightOperand {
+        private final RowDecoder rows;
+
+        DecodedTransposed(RowDecoder rows) {
+            this.rows = rows;
+        }
+
         @Override
         int columnsAtOnce(int n, int k) {
             int panels = Math.max(1, DECODED_BLOCK_FLOATS / MicroKernel.WIDTH / k);
@@ -74,15 +80,6 @@ abstract sealed class RightOperand {
         @Override
         int stepsAtOnce(int n, int k) {
             return k;
-        }
-    }
-
-    /** One that is decoded row by row. */
-    static final class DecodedTransposed extends WholeRows {
-        private final RowDecoder rows;
-
-        DecodedTransposed(RowDecoder rows) {
-            this.rows = rows;
         }
 
         @Override
@@ -94,21 +91,6 @@ abstract sealed class RightOperand {
                 rows.decodeRow(column + first + i, decoded, i * steps);
             }
             Panels.packTransposed(decoded, 0, steps, count, steps, target, first * steps, MicroKernel.WIDTH);
-        }
-    }
-
-    /** One that is decoded panel by panel. */
-    static final class DecodedPanels extends WholeRows {
-        private final Gemm.PanelDecoder panels;
-
-        DecodedPanels(Gemm.PanelDecoder panels) {
-            this.panels = panels;
-        }
-
-        @Override
-        void pack(int task, int column, int columns, int step, int steps, float[] target) {
-            int first = task * MicroKernel.WIDTH;
-            panels.decode(column + first, target, first * steps);
         }
     }
 

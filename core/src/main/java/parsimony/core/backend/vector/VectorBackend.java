@@ -65,7 +65,7 @@ public class VectorBackend extends ScalarBackend {
     }
 
     private PreparedMatrix prepareWhole(WeightStorage storage) {
-        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+        if (storage instanceof AffineGroups groups && Packer.suits(groups)) {
             return new PackedMatrix(groups, parallel, gemm);
         }
         if (storage instanceof SparseStorage sparse) {

@@ -1,0 +1,59 @@
+package parsimony.benchmarks.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import parsimony.benchmarks.compare.Calibration;
+import parsimony.benchmarks.compare.JavaText;
+import parsimony.core.io.LanguageModel;
+import parsimony.core.text.Corpus;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Which text techniques may look at. */
+final class CalibrationOptions {
+    @Option(
+            names = "--calibration",
+            paramLabel = "FILE",
+            arity = "1..*",
+            description = "Text files that techniques may look at (default: commons-text 1.14.0).")
+    private List<Path> files = List.of();
+
+    @Option(
+            names = "--calibration-sequences",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "How many windows of the text they see, drawn at random (default: ${DEFAULT-VALUE}).")
+    private int count;
+
+    @Option(
+            names = "--calibration-tokens",
+            paramLabel = "N",
+            defaultValue = "512",
+            description = "How many tokens of each, at most the model's context (default: ${DEFAULT-VALUE}).")
+    private int tokens;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec mixee;
+
+    /** Checks what was given before anything else is done. */
+    void check() {
+        requirePositive("--calibration-sequences", count);
+        requirePositive("--calibration-tokens", tokens);
+    }
+
+    private void requirePositive(String option, int number) {
+        if (number < 1) {
+            throw new ParameterException(mixee.commandLine(), option + " must be at least 1, not " + number);
+        }
+    }
+
+    /** Windows of the text, drawn with {@code seed}. */
+    List<int[]> sequences(LanguageModel model, long seed) throws IOException {
+        Corpus corpus = files.isEmpty() ? JavaText.calibration() : Texts.corpus(files);
+        int length = Math.min(tokens, model.transformer().config().contextLength());
+        return Calibration.windows(corpus, model.tokenizer(), count, length, seed);
+    }
+}

@@ -1,0 +1,73 @@
+package parsimony.benchmarks.report;
+
+import static parsimony.benchmarks.report.Page.escaped;
+import static parsimony.benchmarks.report.Page.fact;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import parsimony.core.train.LossCurve;
+import parsimony.core.train.Trainer;
+import parsimony.core.train.TrainingOptions;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The course of a training as one HTML page: loss, learning rate and gradient, step by step. */
+public final class LossPage {
+    private LossPage() {}
+
+    /**
+     * Writes the page whole or not at all.
+     *
+     * @param model what is trained
+     * @param curve at least one step
+     * @throws IOException if the disk does not take it
+     */
+    public static void write(String model, LossCurve curve, TrainingOptions options, Path file) throws IOException {
+        Trainer.Report last = curve.reports().getLast();
+        double loss = curve.smoothed().getLast();
+        long tokens = (long) last.step() * options.tokensPerStep();
+        String headline = "%s: loss %s after %s".formatted(model, Figures.fixed(loss, 3), steps(last.step(), options));
+        new Page("loss")
+                .put("headline", escaped(headline))
+                .put(
+                        "facts",
+                        fact("Loss", Figures.fixed(loss, 3) + " nats a token", "smoothed over some 20 steps")
+                                + fact(
+                                        "Perplexity",
+                                        Figures.fixed(Math.exp(loss), 2),
+                                        Figures.fixed(loss / Math.log(2), 3) + " bits a token")
+                                + fact(
+                                        "Read",
+                                        Figures.count(tokens) + " tokens",
+                                        Figures.count(options.tokensPerStep()) + " a step")
+                                + fact(
+                                        "Learning rate",
+                                        rate(last.learningRate()),
+                                        "at its peak " + rate(options.learningRate())))
+                .record(json(curve, options))
+                .write(file);
+    }
+
+    private static String rate(double rate) {
+        return String.format(Locale.ROOT, "%.1e", rate);
+    }
+
+    private static String steps(int done, TrainingOptions options) {
+        String all = Figures.count(options.steps());
+        return done == options.steps() ? all + " steps" : Figures.count(done) + " of " + all + " steps";
+    }
+
+    private static String json(LossCurve curve, TrainingOptions options) {
+        List<double[]> rows = new ArrayList<>();
+        for (int i = 0; i < curve.reports().size(); i++) {
+            Trainer.Report report = curve.reports().get(i);
+            rows.add(new double[] {
+                report.step(), report.loss(), curve.smoothed().get(i), report.learningRate(), report.gradientNorm()
+            });
+        }
+        return JsonMapper.shared().writeValueAsString(Map.of("steps", options.steps(), "rows", rows));
+    }
+}
