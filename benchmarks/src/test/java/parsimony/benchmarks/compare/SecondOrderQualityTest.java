@@ -70,11 +70,12 @@ class SecondOrderQualityTest {
                 .isLessThan(0.6 * run("rtn:bits=3,group=32").loss());
     }
 
+    /** At equal bits: whole rows, for groups of 32 take half a bit more. */
     @Test
-    void atTwoBitsIncoherenceIsWorthMoreThanGroups() {
+    void atTwoBitsIncoherenceIsWorthMuch() {
         Result quip = run("quip");
-        Result gptq = run("gptq:bits=2,group=32");
-        assertThat(quip.loss()).isLessThan(gptq.loss());
+        Result gptq = run("gptq:bits=2");
+        assertThat(quip.loss()).isLessThan(0.7 * gptq.loss());
         assertThat(quip.bits()).isLessThan(gptq.bits());
     }
 
