@@ -14,12 +14,12 @@ import jdk.incubator.vector.VectorSpecies;
  * codes' range: numbers around zero lose least to rounding. Codes must stand in the lower half of the word for that, so two
  * neighbours are taken from a word and then it is shifted.
  *
- * <p>Every output is the same chain of operations, whatever is multiplied beside it: even and odd columns of a group are
- * added up apart, then both sums together times the scale are added to what the groups before gave.
+ * <p>Every output is the same chain of operations, whatever is multiplied beside it: columns at even and at odd places of
+ * their words are added up apart within a group, then both sums together times the scale are added to what the groups before gave.
  *
  * <p>Two things about C2 shape these loops. It stops to inline, and boxes every vector, once a method has some sixty vector
- * operations; masks and the like are therefore vectors made beforehand. And a loop of a few rounds is only fast if the number
- * of rounds is a constant, which is why each width has its own class, all alike.
+ * operations; masks and the like are therefore vectors made beforehand. And it unrolls a loop of a few rounds only if their
+ * number is a constant, which is why each width has a class of its own, all alike.
  */
 abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8Kernel {
     static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;

@@ -18,7 +18,7 @@ import parsimony.core.tensor.DataType;
  * word 1 of all, and so on through all groups; then their scales, then their offsets. As the kernel takes the middle of their range off all codes, an
  * offset here is the storage's plus scale · middle; where all are zero, as they are for symmetric grids, none are kept.
  *
- * <p>The simple blocks of GGUF files are words already, in an order that the kernel understands: a model is prepared as fast as memory is copied.
+ * <p>The simple blocks of GGUF files are words already, in an order that the kernel understands, and only change places.
  */
 final class Packer {
     private static final int LANES = PackedKernel.ROWS;
