@@ -14,7 +14,7 @@ final class Packed4Kernel extends PackedKernel {
     }
 
     @Override
-    void multiply(int[] data, int strip, int stripInts, float[] x, int column, float[] y, int yOffset) {
+    void multiply(int[] data, int strip, float[] x, int column, float[] y, int yOffset) {
         IntVector evenMask = this.evenMask;
         IntVector evenPower = this.evenPower;
         FloatVector evenMiddle = this.evenMiddle;
@@ -34,9 +34,9 @@ final class Packed4Kernel extends PackedKernel {
             FloatVector even1 = even0;
             FloatVector odd0 = even0;
             FloatVector odd1 = even0;
-            for (int i = 0; i < wordsPerGroup; i++, at += LANES) {
+            for (int i = 0; i < wordsPerGroup; i++, at += STRIDE) {
                 IntVector word0 = IntVector.fromArray(INTS, data, at);
-                IntVector word1 = IntVector.fromArray(INTS, data, at + stripInts);
+                IntVector word1 = IntVector.fromArray(INTS, data, at + LANES);
                 for (int j = 0; j < PAIRS; j++, column += evenStep) {
                     FloatVector input = broadcast(x, column);
                     even0 = code(word0, evenMask, evenPower, evenMiddle).fma(input, even0);
@@ -50,7 +50,7 @@ final class Packed4Kernel extends PackedKernel {
             }
             column += skip;
             total0 = even0.add(odd0).fma(scale(data, scales, group), total0);
-            total1 = even1.add(odd1).fma(scale(data, scales + stripInts, group), total1);
+            total1 = even1.add(odd1).fma(scale(data, scales + LANES, group), total1);
         }
         total0.intoArray(y, yOffset);
         total1.intoArray(y, yOffset + LANES);
@@ -83,7 +83,7 @@ final class Packed4Kernel extends PackedKernel {
             FloatVector odd1 = even0;
             FloatVector odd2 = even0;
             FloatVector odd3 = even0;
-            for (int i = 0; i < wordsPerGroup; i++, at += LANES) {
+            for (int i = 0; i < wordsPerGroup; i++, at += STRIDE) {
                 IntVector word = IntVector.fromArray(INTS, data, at);
                 for (int j = 0; j < PAIRS; j++, column += evenStep) {
                     FloatVector weight = code(word, evenMask, evenPower, evenMiddle);
