@@ -51,7 +51,7 @@ final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
     static final long TEXT_BYTES = 150_000;
     static final long QUICK_TEXT_BYTES = 20_000;
-    private static final Duration QUICK_TIME = Duration.ofSeconds(90);
+    private static final Duration QUICK_TIME = Duration.ofSeconds(100);
     private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(250), 3, 0);
     private static final int QUICK_SEQUENCES = 8;
 
@@ -75,7 +75,7 @@ final class Compare implements Callable<Integer> {
     @Mixin
     private CalibrationOptions calibration;
 
-    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 90 seconds.")
+    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 100 seconds.")
     private boolean quick;
 
     @Option(

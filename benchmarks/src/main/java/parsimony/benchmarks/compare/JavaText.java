@@ -30,16 +30,18 @@ public final class JavaText {
         return Corpus.read(jars(CALIBRATION));
     }
 
-    /** Documents drawn without replacement until they hold {@code bytes} characters, the same ones for the same seed. */
+    /** Documents drawn without replacement, of at most {@code bytes} characters together but at least one; the same ones for the same seed. */
     public static Corpus sample(Corpus corpus, long bytes, long seed) {
         List<Corpus.Document> rest = new ArrayList<>(corpus.documents());
         List<Corpus.Document> sample = new ArrayList<>();
         SplittableRandom random = new SplittableRandom(seed);
         long size = 0;
-        while (size < bytes && !rest.isEmpty()) {
+        while (!rest.isEmpty()) {
             Corpus.Document document = rest.remove(random.nextInt(rest.size()));
-            sample.add(document);
-            size += document.text().length();
+            if (size + document.text().length() <= bytes || (sample.isEmpty() && rest.isEmpty())) {
+                sample.add(document);
+                size += document.text().length();
+            }
         }
         return Corpus.of(sample);
     }

@@ -55,18 +55,37 @@ public record RoundedInputStorage(WeightStorage weights, int bits, Range range, 
 
     private void round(float[] values, int start, int end) {
         int largestCode = (1 << (bits - 1)) - 1;
-        float step = range == Range.FIXED ? scale : largest(values, start, end) / largestCode;
+        float largest = 0;
+        for (int i = start; i < end; i++) {
+            largest = Math.max(largest, Math.abs(values[i]));
+        }
+        boolean all = largest < threshold;
+        float step = range == Range.FIXED
+                ? scale
+                : (all ? largest : largestBelowThreshold(values, start, end)) / largestCode;
         if (step == 0) {
             return;
         }
-        for (int i = start; i < end; i++) {
-            if (Math.abs(values[i]) < threshold) {
-                values[i] = step * (float) Math.clamp(Math.rint(values[i] / step), -largestCode, largestCode);
+        if (all) {
+            // Nothing here but what the compiler turns into vector instructions.
+            for (int i = start; i < end; i++) {
+                values[i] = step * nearest(values[i] / step, largestCode);
+            }
+        } else {
+            for (int i = start; i < end; i++) {
+                if (Math.abs(values[i]) < threshold) {
+                    values[i] = step * nearest(values[i] / step, largestCode);
+                }
             }
         }
     }
 
-    private float largest(float[] values, int start, int end) {
+    /** The nearest code, halves to even: next to 1.5 · 2²³ floats have no fractions. */
+    private static float nearest(float x, float largestCode) {
+        return Math.max(-largestCode, Math.min(largestCode, x)) + 0x1.8p23f - 0x1.8p23f;
+    }
+
+    private float largestBelowThreshold(float[] values, int start, int end) {
         float largest = 0;
         for (int i = start; i < end; i++) {
             float magnitude = Math.abs(values[i]);
