@@ -1,5 +1,5 @@
 /**
- * Fewer weights: magnitude, Wanda, SparseGPT (unstructured and n:m), LLM-Pruner and low rank. A technique here decides which weights
- * of a matrix, or which rows and columns of a group of matrices, are dropped; the sparse and low-rank storages live in {@code core}.
+ * Fewer weights: single ones (magnitude, Wanda, SparseGPT, freely or n of every m), whole heads and channels (LLM-Pruner), or the rank of a matrix (SVD).
+ * A technique here decides what goes; the sparse and low-rank storages live in {@code core}.
  */
 package parsimony.pruning;

@@ -79,8 +79,7 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
                 "gptq:bits=4,group=32",
                 "gptq:bits=3,group=32",
                 "gptq:bits=2,group=32",
-                "gptq:bits=3,group=32,actOrder=true",
-                "gptq:bits=4,group=32,symmetric=true");
+                "gptq:bits=3,group=32,actOrder=true");
     }
 
     @Override

@@ -74,7 +74,7 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("quip", "quip:greedyPasses=10", "quip:hadamard=true", "quip:bits=3");
+        return List.of("quip", "quip:hadamard=true", "quip:bits=3");
     }
 
     @Override
@@ -165,7 +165,7 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
 
     /** M · Rᵀ, in place. */
     private static Tensor turnRows(Tensor matrix, Rotation rotation, Backend backend) {
-        backend.parallel(matrix.rows(), row -> rotation.apply(matrix.array(), row * matrix.columns()));
+        rotation.apply(matrix.array(), 0, matrix.rows(), backend::multiply);
         return matrix;
     }
 

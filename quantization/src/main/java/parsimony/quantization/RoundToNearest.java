@@ -61,8 +61,6 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
                 "rtn:bits=4",
                 "rtn:bits=3",
                 "rtn:bits=2",
-                "rtn:bits=8,group=32,symmetric=true",
-                "rtn:bits=4,group=32,symmetric=true",
                 "rtn:bits=3,group=32",
                 "rtn:bits=2,group=32");
     }

@@ -14,6 +14,9 @@ import picocli.CommandLine.Spec;
 
 /** Which text techniques may look at. */
 final class CalibrationOptions {
+    /** Enough for second-order statistics of a small model. */
+    static final int SEQUENCES = 64;
+
     @Option(
             names = "--calibration",
             paramLabel = "FILE",
@@ -24,9 +27,9 @@ final class CalibrationOptions {
     @Option(
             names = "--calibration-sequences",
             paramLabel = "N",
-            defaultValue = "64",
-            description = "How many windows of the text they see, drawn at random (default: ${DEFAULT-VALUE}).")
-    private int count;
+            description = "How many windows of the text they see, drawn at random (default: " + SEQUENCES
+                    + ", with --quick fewer).")
+    private Integer count;
 
     @Option(
             names = "--calibration-tokens",
@@ -40,7 +43,7 @@ final class CalibrationOptions {
 
     /** Checks what was given before anything else is done. */
     void check() {
-        requirePositive("--calibration-sequences", count);
+        requirePositive("--calibration-sequences", count == null ? SEQUENCES : count);
         requirePositive("--calibration-tokens", tokens);
     }
 
@@ -50,10 +53,14 @@ final class CalibrationOptions {
         }
     }
 
-    /** Windows of the text, drawn with {@code seed}. */
-    List<int[]> sequences(LanguageModel model, long seed) throws IOException {
+    /**
+     * Windows of the text, drawn with {@code seed}.
+     *
+     * @param otherwise how many where the user did not say
+     */
+    List<int[]> sequences(LanguageModel model, long seed, int otherwise) throws IOException {
         Corpus corpus = files.isEmpty() ? JavaText.calibration() : Texts.corpus(files);
         int length = Math.min(tokens, model.transformer().config().contextLength());
-        return Calibration.windows(corpus, model.tokenizer(), count, length, seed);
+        return Calibration.windows(corpus, model.tokenizer(), count == null ? otherwise : count, length, seed);
     }
 }

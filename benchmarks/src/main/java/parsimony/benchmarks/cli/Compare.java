@@ -49,10 +49,11 @@ import picocli.CommandLine.Spec;
         })
 final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
-    static final long TEXT_BYTES = 250_000;
-    static final long QUICK_TEXT_BYTES = 50_000;
-    private static final Duration QUICK_TIME = Duration.ofSeconds(75);
-    private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(500), 3, 0);
+    static final long TEXT_BYTES = 150_000;
+    static final long QUICK_TEXT_BYTES = 20_000;
+    private static final Duration QUICK_TIME = Duration.ofSeconds(90);
+    private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(250), 3, 0);
+    private static final int QUICK_SEQUENCES = 8;
 
     @Mixin
     private CommonOptions common;
@@ -74,7 +75,7 @@ final class Compare implements Callable<Integer> {
     @Mixin
     private CalibrationOptions calibration;
 
-    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 75 seconds.")
+    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 90 seconds.")
     private boolean quick;
 
     @Option(
@@ -103,7 +104,7 @@ final class Compare implements Callable<Integer> {
                 techniques,
                 text.corpus(),
                 text.name(),
-                calibration.sequences(opened, common.seed()),
+                calibration.sequences(opened, common.seed(), quick ? QUICK_SEQUENCES : CalibrationOptions.SEQUENCES),
                 heldOut.window(opened.transformer().config().contextLength()),
                 quick ? QUICK_SPEED : Speed.Options.DEFAULT,
                 quick ? QUICK_TIME : null,

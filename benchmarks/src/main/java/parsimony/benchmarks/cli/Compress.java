@@ -127,7 +127,7 @@ final class Compress implements Callable<Integer> {
                         "compressing", opened.transformer().linears().size())) {
             Progress steps = (what, done, total, bytes) -> progress.update(done, what);
             TechniqueContext context = TechniqueContext.of(backend)
-                    .withCalibration(calibration.sequences(opened, common.seed()))
+                    .withCalibration(calibration.sequences(opened, common.seed(), CalibrationOptions.SEQUENCES))
                     .withSeed(common.seed())
                     .withProgress(steps.noting(spec.commandLine().getErr()::println));
             return apply.spec().apply(opened.transformer(), context);

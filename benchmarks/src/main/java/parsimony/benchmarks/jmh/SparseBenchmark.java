@@ -55,6 +55,10 @@ public class SparseBenchmark {
     @Param("BF16")
     public DataType type;
 
+    /** Whether a bitmask or the inputs' numbers tell where a weight belongs. */
+    @Param("BITMASK")
+    public SparseStorage.Positions positions;
+
     /** Vectors that are multiplied at once. */
     @Param({"1", "4", "128"})
     public int batch;
@@ -99,7 +103,7 @@ public class SparseBenchmark {
         prune(pruned.array(), random);
         weights = new TensorStorage(pruned);
         backend = new VectorBackend(threads);
-        sparseMatrix = backend.prepare(SparseStorage.of(type, pruned));
+        sparseMatrix = backend.prepare(SparseStorage.of(type, pruned, positions));
         denseMatrix = backend.prepare(DenseStorage.of(DataType.F32, weights));
         q8Matrix = backend.prepare(BlockStorage.of(BlockFormat.Q8_0, weights));
         x = Tensor.zeros(batch, in);

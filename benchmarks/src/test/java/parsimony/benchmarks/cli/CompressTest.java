@@ -3,8 +3,11 @@ package parsimony.benchmarks.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -12,6 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import parsimony.core.io.LanguageModel;
+import parsimony.core.model.Linear;
+import parsimony.core.model.TransformerConfig;
 
 class CompressTest {
     private static final String PROMPT = "public static int indexOf(";
@@ -40,6 +45,11 @@ class CompressTest {
                 "rtn:bits=8,symmetric=true | int8",
                 "dense:type=f16 | f16",
                 "rtn:bits=4,group=32+dense:type=f32 | f32",
+                "sparsegpt:pattern=2:4 | bf16 50 % zero",
+                "wanda:pattern=1:4,type=f32 | f32 75 % zero",
+                "sparsegpt:pattern=2:4+gptq:bits=4 | int4 50 % zero",
+                "sparsegpt:pattern=2:4,bits=3 | int3 50 % zero",
+                "magnitude:pattern=2:4+dense:type=bf16 | bf16",
             })
     void a_folder_holds_what_was_made(String technique, String format) throws IOException {
         Path output = folder.resolve("out");
@@ -84,6 +94,55 @@ class CompressTest {
         Cli.run("compress", "--model", gguf, "--output", again).succeeds();
         assertThat(text(again)).isEqualTo(text(gguf));
         assertThat(remains()).isEmpty();
+    }
+
+    @Test
+    void a_pruned_model_is_smaller_by_what_is_gone_and_opens_as_a_dense_one() throws IOException {
+        Path sparse = folder.resolve("sparse");
+        Path dense = folder.resolve("dense");
+        Cli.run("compress", "--model", model, "--apply", "wanda:pattern=2:4", "--output", sparse)
+                .succeeds();
+        Cli.run("compress", "--model", sparse, "--apply", "dense:type=bf16", "--output", dense)
+                .succeeds();
+
+        List<Linear> kept = LanguageModel.open(sparse, null).transformer().linears();
+        List<Linear> all = LanguageModel.open(dense, null).transformer().linears();
+        long difference = 0;
+        for (int i = 0; i < kept.size(); i++) {
+            float[] weights = all.get(i).weight().decode().array();
+            assertThat(weights).containsExactly(kept.get(i).weight().decode().array());
+            for (int first = 0; first < weights.length; first += 4) {
+                int zeros = 0;
+                for (int j = first; j < first + 4; j++) {
+                    zeros += weights[j] == 0 ? 1 : 0;
+                }
+                assertThat(zeros).isEqualTo(2);
+            }
+            // 16 bits a weight become 9, and 32 bits a row and once more.
+            difference += weights.length * 7L / 8 - 4L * (all.get(i).outputs() + 1);
+        }
+        assertThat(tensorBytes(dense) - tensorBytes(sparse)).isEqualTo(difference);
+        assertThat(dense.resolve("config.json")).content().doesNotContain("quantization_config");
+    }
+
+    /** What the file holds behind its header. */
+    private static long tensorBytes(Path folder) throws IOException {
+        byte[] file = Files.readAllBytes(folder.resolve("model.safetensors"));
+        return file.length
+                - 8
+                - ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
+    }
+
+    @Test
+    void a_model_without_some_of_its_heads_and_channels_is_a_smaller_dense_model() throws IOException {
+        Path output = folder.resolve("out");
+        Cli.run("compress", "--model", model, "--apply", "llm-pruner:ratio=0.5", "--output", output)
+                .succeeds();
+        TransformerConfig before = LanguageModel.open(model, null).transformer().config();
+        TransformerConfig after = LanguageModel.open(output, null).transformer().config();
+        assertThat(after.heads()).isLessThan(before.heads());
+        assertThat(after.intermediateSize()).isEqualTo(before.intermediateSize() / 2);
+        assertThat(text(output)).startsWith(PROMPT);
     }
 
     @Test

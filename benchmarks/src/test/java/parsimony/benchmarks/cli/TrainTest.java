@@ -12,6 +12,7 @@ import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import parsimony.core.io.HuggingFaceFolder;
+import parsimony.core.model.Transformer;
 import parsimony.core.train.Recipe;
 
 class TrainTest {
@@ -57,6 +58,35 @@ class TrainTest {
                 .doesNotContain("{{");
         assertThat(HuggingFaceFolder.load(output.resolve("model")).config().hiddenSize())
                 .isEqualTo(16);
+
+        // From that model on, with no shape in the recipe.
+        Path shapeless = Files.writeString(
+                folder.resolve("shapeless.json"), RECIPE.replaceAll("(?s)\"model\".*?(?=\"training\")", ""));
+        Path further = folder.resolve("further");
+        exit = train(
+                "train",
+                "--from",
+                output.resolve("model").toString(),
+                "--recipe",
+                shapeless.toString(),
+                "--corpus",
+                jars.toString(),
+                "--output",
+                further.toString());
+        assertThat(exit).as(err.toString()).isZero();
+        Transformer before = HuggingFaceFolder.load(output.resolve("model"));
+        Transformer after = HuggingFaceFolder.load(further.resolve("model"));
+        assertThat(after.config()).isEqualTo(before.config());
+        assertThat(after.embedding().decode().array())
+                .isNotEqualTo(before.embedding().decode().array());
+        assertThat(train(
+                        "train",
+                        "--recipe",
+                        shapeless.toString(),
+                        "--output",
+                        folder.resolve("x").toString()))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--from");
     }
 
     @Test
@@ -69,7 +99,9 @@ class TrainTest {
         assertThat(Recipe.of("java-6m").model().parameters()
                         + Recipe.of("java-1m").model().parameters())
                 .isLessThan(8_500_000);
-        assertThat(Recipe.of("java-tokenizer").model()).isNull();
+        assertThat(Recipe.of("java-tokenizer").training()).isNull();
+        assertThat(Recipe.of("java-recovery").model()).isNull();
+        assertThat(Recipe.of("java-recovery").training().steps()).isPositive();
     }
 
     @Test

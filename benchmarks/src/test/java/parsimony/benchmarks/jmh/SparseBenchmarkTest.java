@@ -6,15 +6,23 @@ import static org.assertj.core.api.Assertions.within;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.SparseStorage;
 
 class SparseBenchmarkTest {
     @ParameterizedTest
-    @CsvSource({"0.5, BF16, 1", "0.9, F32, 4", "2:4, BF16, 20", "4:8, F32, 1", "0.98, BF16, 3"})
-    void allComputeTheSameProduct(String sparsity, DataType type, int batch) {
+    @CsvSource({
+        "0.5, BF16, BITMASK, 1",
+        "0.9, F32, BITMASK, 4",
+        "2:4, BF16, BITMASK, 20",
+        "4:8, F32, NUMBERS, 1",
+        "0.98, BF16, NUMBERS, 70"
+    })
+    void allComputeTheSameProduct(String sparsity, DataType type, SparseStorage.Positions positions, int batch) {
         SparseBenchmark benchmark = new SparseBenchmark();
         benchmark.shape = "70x128";
         benchmark.sparsity = sparsity;
         benchmark.type = type;
+        benchmark.positions = positions;
         benchmark.batch = batch;
         benchmark.threads = 2;
         benchmark.prepare();

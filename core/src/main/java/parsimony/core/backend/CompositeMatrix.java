@@ -182,6 +182,9 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
 
     /** y = Uᵀ · (Ŵ · (V · x)), row by row. */
     private static final class Rotated extends CompositeMatrix {
+        /** Rows that are turned by one product. */
+        private static final int ROWS = 16;
+
         private final Rotation inputs;
         private final Rotation outputs;
         private final PreparedMatrix weights;
@@ -197,19 +200,31 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
         @Override
         public void multiply(Tensor x, Tensor y) {
             Tensor turned = x.copy();
-            backend.parallel(x.rows(), row -> inputs.apply(turned.array(), row * x.columns()));
+            turn(inputs, turned, false);
             weights.multiply(turned, y);
-            backend.parallel(y.rows(), row -> outputs.applyTransposed(y.array(), row * y.columns()));
+            turn(outputs, y, true);
         }
 
         @Override
         public void multiplyTransposed(Tensor dy, Tensor dx) {
             Tensor turned = dy.copy();
-            backend.parallel(dy.rows(), row -> outputs.apply(turned.array(), row * dy.columns()));
+            turn(outputs, turned, false);
             Tensor before = dx.zerosLike();
             weights.multiplyTransposed(turned, before);
-            backend.parallel(dx.rows(), row -> inputs.applyTransposed(before.array(), row * dx.columns()));
+            turn(inputs, before, true);
             backend.add(before, dx);
+        }
+
+        private void turn(Rotation rotation, Tensor x, boolean back) {
+            backend.parallel(Math.ceilDiv(x.rows(), ROWS), task -> {
+                int first = task * ROWS;
+                int count = Math.min(ROWS, x.rows() - first);
+                if (back) {
+                    rotation.applyTransposed(x.array(), first * x.columns(), count, backend::multiply);
+                } else {
+                    rotation.apply(x.array(), first * x.columns(), count, backend::multiply);
+                }
+            });
         }
 
         @Override

@@ -3,6 +3,7 @@ package parsimony.core.technique;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import parsimony.core.backend.Backend;
 import parsimony.core.model.ForwardContext;
 import parsimony.core.model.InputGroup;
@@ -14,11 +15,15 @@ import parsimony.core.tensor.WeightStorage;
 
 /** Matrices that read the same tensor, for techniques that balance the tensor against their columns. */
 public final class InputGroupTask {
+    /** Enough to tell a better replacement from a worse one, few enough to try many. */
+    private static final int LOSS_TOKENS = 4096;
+
     private final InputGroup group;
     private final InputStatistics statistics;
     private final List<ForwardContext> texts;
     private final int block;
     private final TechniqueContext context;
+    private List<Integer> sample;
     private List<Tensor> expected;
 
     /**
@@ -71,13 +76,17 @@ public final class InputGroupTask {
 
     /**
      * How far the part of the block that the group belongs to is from what it was if each matrix is replaced: the mean
-     * squared difference of its outputs over the calibration texts, for which {@link Statistic#INPUTS} must have been
-     * collected. The block itself stays as it is.
+     * squared difference of its outputs over whole calibration texts, for which {@link Statistic#INPUTS} must have been
+     * collected: all of them, or every second, third … so that few more than 4096 tokens are read. The block itself stays as it is.
      *
      * @param replacement from a matrix [out, in], a copy that may be changed, to the one in its place
      */
     public double loss(UnaryOperator<Tensor> replacement) {
         if (expected == null) {
+            int step = Math.toIntExact(Math.max(1, statistics.rows() / LOSS_TOKENS));
+            sample = IntStream.iterate(0, i -> i < texts.size(), i -> i + step)
+                    .boxed()
+                    .toList();
             expected = outputs();
         }
         List<WeightStorage> originals =
@@ -98,7 +107,7 @@ public final class InputGroupTask {
     private List<Tensor> outputs() {
         List<Tensor> parts = statistics.inputParts();
         List<Tensor> outputs = new ArrayList<>();
-        for (int i = 0; i < parts.size(); i++) {
+        for (int i : sample) {
             outputs.add(group.part().forward(texts.get(i), block, parts.get(i)));
         }
         return outputs;

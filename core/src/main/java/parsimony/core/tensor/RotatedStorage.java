@@ -34,7 +34,7 @@ public record RotatedStorage(WeightStorage weights, boolean hadamard, int seed) 
     public void decodeRow(int row, float[] target, int offset) {
         float[] shares = new float[rows()];
         shares[row] = 1;
-        outputRotation().apply(shares, 0);
+        outputRotation().apply(shares, 0, 1, Rotation.Product.PLAIN);
         float[] sum = new float[columns()];
         float[] part = new float[columns()];
         for (int r = 0; r < shares.length; r++) {
@@ -43,24 +43,21 @@ public record RotatedStorage(WeightStorage weights, boolean hadamard, int seed) 
                 sum[i] += shares[r] * part[i];
             }
         }
-        inputRotation().applyTransposed(sum, 0);
+        inputRotation().applyTransposed(sum, 0, 1, Rotation.Product.PLAIN);
         System.arraycopy(sum, 0, target, offset, sum.length);
     }
 
     @Override
     public Tensor decode() {
         Tensor decoded = weights.decode();
-        Rotation input = inputRotation();
-        for (int row = 0; row < rows(); row++) {
-            input.applyTransposed(decoded.array(), row * columns());
-        }
+        inputRotation().applyTransposed(decoded.array(), 0, rows(), Rotation.Product.PLAIN);
         Rotation output = outputRotation();
         float[] column = new float[rows()];
         for (int i = 0; i < columns(); i++) {
             for (int row = 0; row < rows(); row++) {
                 column[row] = decoded.array()[row * columns() + i];
             }
-            output.applyTransposed(column, 0);
+            output.applyTransposed(column, 0, 1, Rotation.Product.PLAIN);
             for (int row = 0; row < rows(); row++) {
                 decoded.array()[row * columns() + i] = column[row];
             }

@@ -3,23 +3,28 @@ package parsimony.core.tensor;
 import java.util.SplittableRandom;
 
 /**
- * A random orthogonal matrix of order n that takes about 2 n √n multiplications and is made again from its seed: the Kronecker product A ⊗ B of two
- * small ones, after a random permutation (Chee et al., QuIP, 2023, Section 4.1). With B a Hadamard matrix and random signs in place of the
- * permutation (Tseng et al., QuIP#, 2024, Section 3) it takes n log n additions where n is a power of two; A then has what of n is odd.
+ * A random orthogonal matrix of order n that takes about 2 n √n multiplications and is made again from its seed: random signs and a random order, then
+ * the Kronecker product A ⊗ B of two small orthogonal matrices (Chee et al., QuIP, 2023, Section 4.1). The Hadamard kind (Tseng et al., QuIP#, 2024, Section 3)
+ * is the Hadamard matrix of the largest power of two that divides n, times a random matrix for what of n is odd. It too is cut into two factors, for
+ * products with matrices of order √n are faster than n log n additions in the order of a fast transform.
  */
 public final class Rotation {
     private final int size;
-    /** [p, p], p · q = n. */
-    private final float[] left;
-
     private final int p;
-    /** [q, q], or null for the Hadamard matrix of that order. */
-    private final float[] right;
-
-    private final float[] rightTransposed;
     private final int q;
-    private final int[] permutation;
+    private final Matrix left;
+    private final Matrix right;
+    private final int[] order;
     private final float[] signs;
+
+    /** C = op(A) · op(B), or C += op(A) · op(B), as a backend multiplies. */
+    @FunctionalInterface
+    public interface Product {
+        /** By plain loops. */
+        Product PLAIN = Rotation::multiply;
+
+        void multiply(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix c, boolean accumulate);
+    }
 
     /**
      * @param size n
@@ -28,21 +33,26 @@ public final class Rotation {
     public Rotation(int size, boolean hadamard, long seed) {
         this.size = size;
         SplittableRandom random = new SplittableRandom(seed);
-        p = hadamard ? size / Integer.lowestOneBit(size) : smallerFactor(size);
-        q = size / p;
-        left = randomOrthogonal(p, random);
-        right = hadamard ? null : randomOrthogonal(q, random);
-        rightTransposed = hadamard ? null : transposed(right, q);
-        signs = hadamard ? new float[size] : null;
-        permutation = hadamard ? null : new int[size];
+        if (hadamard) {
+            int even = Integer.lowestOneBit(size);
+            q = 1 << (Integer.numberOfTrailingZeros(even) + 1) / 2;
+            p = size / q;
+            int odd = size / even;
+            left = kronecker(randomOrthogonal(odd, random), odd, p / odd);
+            right = kronecker(new float[] {1}, 1, q);
+        } else {
+            p = smallerFactor(size);
+            q = size / p;
+            left = Matrix.of(randomOrthogonal(p, random), p, p);
+            right = Matrix.of(randomOrthogonal(q, random), q, q);
+        }
+        order = new int[size];
+        signs = new float[size];
         for (int i = 0; i < size; i++) {
-            if (hadamard) {
-                signs[i] = random.nextBoolean() ? 1 : -1;
-            } else {
-                int other = random.nextInt(i + 1);
-                permutation[i] = permutation[other];
-                permutation[other] = i;
-            }
+            int other = random.nextInt(i + 1);
+            order[i] = order[other];
+            order[other] = i;
+            signs[i] = random.nextBoolean() ? 1 : -1;
         }
     }
 
@@ -53,6 +63,19 @@ public final class Rotation {
             factor--;
         }
         return factor;
+    }
+
+    /** M ⊗ H, H the Hadamard matrix of that order, of norm 1: its element (i, j) is negative if i and j share an odd number of bits. */
+    private static Matrix kronecker(float[] matrix, int n, int hadamard) {
+        int size = n * hadamard;
+        float[] result = new float[size * size];
+        for (int i = 0; i < size; i++) {
+            for (int j = 0; j < size; j++) {
+                double h = (Integer.bitCount(i % hadamard & j % hadamard) % 2 == 0 ? 1 : -1) / Math.sqrt(hadamard);
+                result[i * size + j] = (float) (h * matrix[i / hadamard * n + j / hadamard]);
+            }
+        }
+        return Matrix.of(result, size, size);
     }
 
     /** An orthogonal matrix that has no direction it prefers: normal numbers, orthogonalized row by row, twice for accuracy. */
@@ -79,14 +102,6 @@ public final class Rotation {
         return result;
     }
 
-    private static float[] transposed(float[] matrix, int n) {
-        float[] result = new float[n * n];
-        for (int i = 0; i < result.length; i++) {
-            result[i % n * n + i / n] = matrix[i];
-        }
-        return result;
-    }
-
     /** By Box and Muller, so that a seed gives the same bits with every Java. */
     private static double normal(SplittableRandom random) {
         double radius = StrictMath.sqrt(-2 * StrictMath.log(1 - random.nextDouble()));
@@ -101,88 +116,64 @@ public final class Rotation {
         return sum;
     }
 
+    private static void multiply(
+            Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix c, boolean accumulate) {
+        int inner = transposeA ? a.rows() : a.columns();
+        for (int row = 0; row < c.rows(); row++) {
+            for (int column = 0; column < c.columns(); column++) {
+                double sum = accumulate ? c.get(row, column) : 0;
+                for (int i = 0; i < inner; i++) {
+                    float x = transposeA ? a.get(i, row) : a.get(row, i);
+                    sum += (double) x * (transposeB ? b.get(column, i) : b.get(i, column));
+                }
+                c.data()[c.offset() + row * c.stride() + column] = (float) sum;
+            }
+        }
+    }
+
     /** Bytes of the numbers that the seed stands for. */
     public long bytes() {
-        return 4L * (left.length + (right == null ? signs.length : 2L * right.length + permutation.length));
+        return 4L * (p * p + q * q + 2 * size);
     }
 
-    /** Replaces the n numbers x from {@code offset} on by M · x. */
-    public void apply(float[] x, int offset) {
-        float[] from = new float[size];
-        for (int i = 0; i < size; i++) {
-            from[i] = signs != null ? signs[i] * x[offset + i] : x[offset + permutation[i]];
+    /** Replaces each of {@code count} vectors x of n numbers, one after the other from {@code offset} on, by M · x. */
+    public void apply(float[] x, int offset, int count, Product product) {
+        float[] a = new float[count * size];
+        float[] b = new float[count * size];
+        for (int start = 0; start < a.length; start += size) {
+            for (int i = 0; i < size; i++) {
+                a[start + i] = signs[i] * x[offset + start + order[i]];
+            }
         }
-        float[] turned = multiplyLeft(turnRows(from, false), false);
-        System.arraycopy(turned, 0, x, offset, size);
+        product.multiply(Matrix.of(a, count * p, q), false, right, true, Matrix.of(b, count * p, q), false);
+        transpose(b, p, q, a);
+        product.multiply(Matrix.of(a, count * q, p), false, left, true, Matrix.of(b, count * q, p), false);
+        System.arraycopy(b, 0, x, offset, b.length);
     }
 
-    /** Replaces x by Mᵀ · x = M⁻¹ · x. */
-    public void applyTransposed(float[] x, int offset) {
-        float[] from = new float[size];
-        System.arraycopy(x, offset, from, 0, size);
-        float[] turned = multiplyLeft(turnRows(from, true), true);
-        for (int i = 0; i < size; i++) {
-            if (signs != null) {
-                x[offset + i] = signs[i] * turned[i];
-            } else {
-                x[offset + permutation[i]] = turned[i];
+    /** Replaces each x by Mᵀ · x = M⁻¹ · x. */
+    public void applyTransposed(float[] x, int offset, int count, Product product) {
+        float[] a = new float[count * size];
+        float[] b = new float[count * size];
+        System.arraycopy(x, offset, a, 0, a.length);
+        product.multiply(Matrix.of(a, count * q, p), false, left, false, Matrix.of(b, count * q, p), false);
+        transpose(b, q, p, a);
+        product.multiply(Matrix.of(a, count * p, q), false, right, false, Matrix.of(b, count * p, q), false);
+        for (int start = 0; start < b.length; start += size) {
+            for (int i = 0; i < size; i++) {
+                x[offset + start + order[i]] = signs[i] * b[start + i];
             }
         }
     }
 
-    /** X · Bᵀ, or X · B, of X [p, q], which may be overwritten. */
-    private float[] turnRows(float[] x, boolean transposed) {
-        if (right == null) {
-            for (int row = 0; row < p; row++) {
-                hadamard(x, row * q);
+    /** Turns matrices [rows, columns], one after the other, into [columns, rows]. */
+    private void transpose(float[] from, int rows, int columns, float[] to) {
+        for (int start = 0; start < from.length; start += size) {
+            for (int row = 0; row < rows; row++) {
+                for (int column = 0; column < columns; column++) {
+                    to[start + column * rows + row] = from[start + row * columns + column];
+                }
             }
-            return x;
-        }
-        float[] result = new float[size];
-        for (int row = 0; row < p; row++) {
-            for (int k = 0; k < q; k++) {
-                addScaled(x[row * q + k], transposed ? right : rightTransposed, k * q, result, row * q, q);
-            }
-        }
-        return result;
-    }
-
-    /** A · X, or Aᵀ · X, of X [p, q]. */
-    private float[] multiplyLeft(float[] x, boolean transposed) {
-        float[] result = new float[size];
-        for (int i = 0; i < p; i++) {
-            for (int k = 0; k < p; k++) {
-                addScaled(transposed ? left[k * p + i] : left[i * p + k], x, k * q, result, i * q, q);
-            }
-        }
-        return result;
-    }
-
-    /** The fast Walsh-Hadamard transform of q numbers, of norm 1. */
-    private void hadamard(float[] x, int offset) {
-        for (int half = 1; half < q; half *= 2) {
-            for (int start = offset; start < offset + q; start += 2 * half) {
-                butterflies(x, start, half);
-            }
-        }
-        float norm = (float) (1 / Math.sqrt(q));
-        for (int i = offset; i < offset + q; i++) {
-            x[i] *= norm;
-        }
-    }
-
-    private static void butterflies(float[] x, int start, int half) {
-        for (int i = start; i < start + half; i++) {
-            float a = x[i];
-            float b = x[i + half];
-            x[i] = a + b;
-            x[i + half] = a - b;
-        }
-    }
-
-    private static void addScaled(float factor, float[] x, int from, float[] y, int to, int count) {
-        for (int i = 0; i < count; i++) {
-            y[to + i] += factor * x[from + i];
         }
     }
 }

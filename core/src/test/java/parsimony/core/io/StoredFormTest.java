@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -31,6 +32,7 @@ import parsimony.core.tensor.NestedGridStorage;
 import parsimony.core.tensor.RotatedStorage;
 import parsimony.core.tensor.RoundedInputStorage;
 import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
 import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.SumStorage;
 import parsimony.core.tensor.Tensor;
@@ -106,10 +108,13 @@ class StoredFormTest {
         WeightStorage columns = ColumnsStorage.of(DataType.BF16, weight.decode(), new int[] {0, 5, 31});
         Tensor thin = Tensor.zeros(weight.rows(), 2);
         Arrays.fill(thin.array(), 0.01f);
+        BitSet zeros = new BitSet();
+        zeros.set(0, weight.rows() * weight.columns());
+        zeros.andNot(BitSet.valueOf(new long[] {0x5555_0123_4567_89abL}));
         int rows = weight.rows();
         byte[] codes = new byte[rows * weight.columns()];
         Arrays.fill(codes, (byte) 5);
-        return switch (i % 8) {
+        return switch (i % 10) {
             case 6 ->
                 ColumnsStorage.of(
                         NestedGridStorage.of(
@@ -132,7 +137,9 @@ class StoredFormTest {
                                 .toArray());
             case 7 -> new RotatedStorage(grid, i > 8, 1234567);
             case 0 -> new SumStorage(grid, columns);
-            case 1 -> SparseStorage.of(DataType.F16, grid.decode());
+            case 1 -> SparseStorage.of(DataType.F16, grid.decode(), SparseStorage.Positions.BITMASK);
+            case 8 -> SparseStorage.of(DataType.BF16, grid.decode(), SparseStorage.Positions.NUMBERS);
+            case 9 -> SparseGridStorage.of(grid, zeros);
             case 2 -> new RoundedInputStorage(grid, 8, RoundedInputStorage.Range.TOKEN, 0, Float.POSITIVE_INFINITY);
             case 3 -> new RoundedInputStorage(columns, 6, RoundedInputStorage.Range.FIXED, 0.1f, 6);
             case 4 -> ScaledInputStorage.of(new SumStorage(columns, grid), new float[weight.columns()]);

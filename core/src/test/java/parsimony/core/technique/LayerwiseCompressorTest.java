@@ -21,7 +21,12 @@ import parsimony.core.model.ForwardContext;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
+import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.Grid;
+import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.ScaledInputStorage;
+import parsimony.core.tensor.SparseGridStorage;
+import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
@@ -99,6 +104,22 @@ class LayerwiseCompressorTest {
             assertThat((double) hessian.matrix().get(i, i)).isCloseTo(2 * squares[i], within(1e-6 * squares[i]));
             assertThat(hessian.matrix().get(i, 3)).isEqualTo(hessian.matrix().get(3, i));
         }
+    }
+
+    @Test
+    void leavesOutTheCodesOfWhatWasPruned() {
+        Tensor weights = model.linears().get(2).weight().decode();
+        for (int i = 0; i < weights.size(); i++) {
+            weights.array()[i] *= i % 3 == 0 ? 1 : 0;
+        }
+        model.linears().get(2).setWeight(SparseStorage.of(DataType.F32, weights));
+        List<Linear> result = new Quantizer().apply(model, new None(), context).linears();
+        assertThat(result.get(1).weight()).isInstanceOf(GridStorage.class);
+        assertThat(result.get(2).weight()).isInstanceOf(SparseGridStorage.class);
+        assertThat(result.get(2).weight().decode().array()[2]).isZero();
+        assertThat(result.get(2).weight().decode().array()[3]).isEqualTo(0.5f);
+        assertThat(result.get(2).weight().bytes())
+                .isLessThan(result.get(1).weight().bytes());
     }
 
     @Test
@@ -299,6 +320,37 @@ class LayerwiseCompressorTest {
     }
 
     /** Multiplies the columns of every group by numbers from 1 to 3. */
+    /** Makes one half of every weight that was not pruned. */
+    private static final class Quantizer extends LayerwiseCompressor<None> {
+        @Override
+        public String name() {
+            return "quantizer";
+        }
+
+        @Override
+        public None defaults() {
+            return new None();
+        }
+
+        @Override
+        public List<String> showcase() {
+            return List.of();
+        }
+
+        @Override
+        protected WeightStorage compress(LinearTask task, None options) {
+            GridStorage.Builder grid = new GridStorage.Builder(task.rows(), task.columns(), 8, -1, true, DataType.F16);
+            for (int row = 0; row < task.rows(); row++) {
+                grid.setGrid(row, 0, new Grid(8, 0.5f, 128));
+                for (int i = 0; i < task.columns(); i++) {
+                    boolean zero = task.zeros() != null && task.zeros().get(row * task.columns() + i);
+                    grid.setCode(row, i, zero ? 128 : 129);
+                }
+            }
+            return grid.build();
+        }
+    }
+
     private static final class Balancer extends LayerwiseCompressor<None> {
         private final Statistic statistic;
         private final Map<String, LinearTask> tasks;

@@ -32,13 +32,13 @@ class RotationTest {
         for (int i = 0; i < size; i++) {
             float[] unit = new float[size + 2];
             unit[i + 1] = 1;
-            rotation.apply(unit, 1);
+            rotation.apply(unit, 1, 1, Rotation.Product.PLAIN);
             assertThat(unit[0]).isZero();
             assertThat(unit[size + 1]).isZero();
             for (int j = 0; j < size; j++) {
                 rows[i][j] = unit[j + 1];
             }
-            rotation.applyTransposed(unit, 1);
+            rotation.applyTransposed(unit, 1, 1, Rotation.Product.PLAIN);
             for (int j = 0; j < size; j++) {
                 assertThat(unit[j + 1]).isCloseTo(i == j ? 1f : 0f, within(2e-6f));
             }
@@ -59,7 +59,7 @@ class RotationTest {
     void spreadsWhatStandsOut(int size, boolean hadamard) {
         float[] spike = new float[size];
         spike[new SplittableRandom(1).nextInt(size)] = 1;
-        new Rotation(size, hadamard, 5).apply(spike, 0);
+        new Rotation(size, hadamard, 5).apply(spike, 0, 1, Rotation.Product.PLAIN);
         for (float x : spike) {
             // Each of two factors spreads over about √size numbers, normal ones of some four times their deviation at
             // most.
@@ -73,10 +73,30 @@ class RotationTest {
         float[] first = {1, 2, 3, 4, 5, 6, 7, 8};
         float[] second = first.clone();
         float[] third = first.clone();
-        new Rotation(8, hadamard, 1).apply(first, 0);
-        new Rotation(8, hadamard, 1).apply(second, 0);
-        new Rotation(8, hadamard, 2).apply(third, 0);
+        new Rotation(8, hadamard, 1).apply(first, 0, 1, Rotation.Product.PLAIN);
+        new Rotation(8, hadamard, 1).apply(second, 0, 1, Rotation.Product.PLAIN);
+        new Rotation(8, hadamard, 2).apply(third, 0, 1, Rotation.Product.PLAIN);
         assertThat(second).containsExactly(first);
         assertThat(third).isNotEqualTo(first);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"false", "true"})
+    void turnsManyAsItTurnsOne(boolean hadamard) {
+        Rotation rotation = new Rotation(48, hadamard, 1);
+        float[] many = new float[1 + 3 * 48];
+        for (int i = 0; i < many.length; i++) {
+            many[i] = i % 7 - 3;
+        }
+        float[] one = many.clone();
+        rotation.apply(many, 1, 3, Rotation.Product.PLAIN);
+        for (int i = 0; i < 3; i++) {
+            rotation.apply(one, 1 + i * 48, 1, Rotation.Product.PLAIN);
+        }
+        assertThat(many).containsExactly(one);
+        rotation.applyTransposed(many, 1, 3, Rotation.Product.PLAIN);
+        for (int i = 0; i < many.length; i++) {
+            assertThat(many[i]).isCloseTo(i % 7 - 3, within(1e-5f));
+        }
     }
 }

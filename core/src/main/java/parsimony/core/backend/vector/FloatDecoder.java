@@ -83,7 +83,7 @@ final class FloatDecoder {
      * has them, a number is too small by a power of two, subnormal or not; a multiplication puts that right, but for
      * infinity and NaN, whose exponents have to be filled up.
      */
-    private static FloatVector f16(MemorySegment source, long byteOffset) {
+    static FloatVector f16(MemorySegment source, long byteOffset) {
         IntVector moved =
                 widen(source, byteOffset).lanewise(VectorOperators.LSHL, 13).and(SIGN_AND_MAGNITUDE);
         FloatVector scaled = moved.reinterpretAsFloats().mul(0x1p112f);

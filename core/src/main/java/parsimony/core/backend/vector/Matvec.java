@@ -53,7 +53,7 @@ public final class Matvec {
     public void multiply(DenseStorage weights, int batch, float[] x, float[] y) {
         int out = weights.rows();
         int in = weights.columns();
-        if (batch != 1 || weights.type() == DataType.F16) {
+        if (batch != 1) {
             multiply(FloatDecoder.rows(weights), out, in, batch, x, y);
             return;
         }
@@ -149,10 +149,13 @@ public final class Matvec {
         long row1 = row0 + Math.min(1, rows - 1) * rowBytes;
         long row2 = row0 + Math.min(2, rows - 1) * rowBytes;
         long row3 = row0 + Math.min(3, rows - 1) * rowBytes;
-        if (type == DataType.BF16) {
-            sumBf16(data, row0, row1, row2, row3, in, x, sums);
-        } else {
-            sumF32(data, row0, row1, row2, row3, in, x, sums);
+        switch (type) {
+            case F32 -> sumF32(data, row0, row1, row2, row3, in, x, sums);
+            case BF16 -> sumBf16(data, row0, row1, row2, row3, in, x, sums);
+            case F16 -> {
+                sumF16(data, row0, row1, in, x, sums, 0);
+                sumF16(data, row2, row3, in, x, sums, 2 * LANES);
+            }
         }
         for (int i = 0; i < rows; i++) {
             float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, sums, i * LANES));
@@ -201,6 +204,19 @@ public final class Matvec {
         sum1.intoArray(sums, LANES);
         sum2.intoArray(sums, 2 * LANES);
         sum3.intoArray(sums, 3 * LANES);
+    }
+
+    /** Only two rows, for the conversion takes so many operations that C2 would not inline those of four. */
+    private static void sumF16(MemorySegment w, long row0, long row1, int in, float[] x, float[] sums, int offset) {
+        FloatVector sum0 = FloatVector.zero(SPECIES);
+        FloatVector sum1 = sum0;
+        for (int j = 0; j < SPECIES.loopBound(in); j += LANES) {
+            FloatVector input = FloatVector.fromArray(SPECIES, x, j);
+            sum0 = FloatDecoder.f16(w, row0 + 2L * j).fma(input, sum0);
+            sum1 = FloatDecoder.f16(w, row1 + 2L * j).fma(input, sum1);
+        }
+        sum0.intoArray(sums, offset);
+        sum1.intoArray(sums, offset + LANES);
     }
 
     /** Multiplies {@code rows} rows of W from {@code wRow} on with all vectors of X, for columns of Y from {@code column} on. */

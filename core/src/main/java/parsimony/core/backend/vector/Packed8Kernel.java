@@ -14,7 +14,14 @@ final class Packed8Kernel extends PackedKernel {
     }
 
     @Override
-    void multiply(int[] data, int strip, int stripInts, float[] x, int column, float[] y, int yOffset) {
+    void multiply(int[] data, int strip, float[] x, int column, float[] y, int yOffset) {
+        IntVector evenMask = this.evenMask;
+        IntVector evenPower = this.evenPower;
+        FloatVector evenMiddle = this.evenMiddle;
+        IntVector oddMask = this.oddMask;
+        IntVector oddPower = this.oddPower;
+        FloatVector oddMiddle = this.oddMiddle;
+        IntVector pair = this.pair;
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
         int scales = strip + codeInts();
@@ -27,23 +34,23 @@ final class Packed8Kernel extends PackedKernel {
             FloatVector even1 = even0;
             FloatVector odd0 = even0;
             FloatVector odd1 = even0;
-            for (int i = 0; i < wordsPerGroup; i++, at += LANES) {
+            for (int i = 0; i < wordsPerGroup; i++, at += STRIDE) {
                 IntVector word0 = IntVector.fromArray(INTS, data, at);
-                IntVector word1 = IntVector.fromArray(INTS, data, at + stripInts);
+                IntVector word1 = IntVector.fromArray(INTS, data, at + LANES);
                 for (int j = 0; j < PAIRS; j++, column += evenStep) {
                     FloatVector input = broadcast(x, column);
-                    even0 = even(word0).fma(input, even0);
-                    even1 = even(word1).fma(input, even1);
+                    even0 = code(word0, evenMask, evenPower, evenMiddle).fma(input, even0);
+                    even1 = code(word1, evenMask, evenPower, evenMiddle).fma(input, even1);
                     input = broadcast(x, column + oddStep);
-                    odd0 = odd(word0).fma(input, odd0);
-                    odd1 = odd(word1).fma(input, odd1);
+                    odd0 = code(word0, oddMask, oddPower, oddMiddle).fma(input, odd0);
+                    odd1 = code(word1, oddMask, oddPower, oddMiddle).fma(input, odd1);
                     word0 = word0.lanewise(VectorOperators.LSHR, pair);
                     word1 = word1.lanewise(VectorOperators.LSHR, pair);
                 }
             }
             column += skip;
             total0 = even0.add(odd0).fma(scale(data, scales, group), total0);
-            total1 = even1.add(odd1).fma(scale(data, scales + stripInts, group), total1);
+            total1 = even1.add(odd1).fma(scale(data, scales + LANES, group), total1);
         }
         total0.intoArray(y, yOffset);
         total1.intoArray(y, yOffset + LANES);
@@ -51,6 +58,13 @@ final class Packed8Kernel extends PackedKernel {
 
     @Override
     void multiplyFour(int[] data, int strip, float[] x, int column, float[] y, int yOffset, int yStride) {
+        IntVector evenMask = this.evenMask;
+        IntVector evenPower = this.evenPower;
+        FloatVector evenMiddle = this.evenMiddle;
+        IntVector oddMask = this.oddMask;
+        IntVector oddPower = this.oddPower;
+        FloatVector oddMiddle = this.oddMiddle;
+        IntVector pair = this.pair;
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
         FloatVector total2 = total0;
@@ -69,15 +83,15 @@ final class Packed8Kernel extends PackedKernel {
             FloatVector odd1 = even0;
             FloatVector odd2 = even0;
             FloatVector odd3 = even0;
-            for (int i = 0; i < wordsPerGroup; i++, at += LANES) {
+            for (int i = 0; i < wordsPerGroup; i++, at += STRIDE) {
                 IntVector word = IntVector.fromArray(INTS, data, at);
                 for (int j = 0; j < PAIRS; j++, column += evenStep) {
-                    FloatVector weight = even(word);
+                    FloatVector weight = code(word, evenMask, evenPower, evenMiddle);
                     even0 = weight.fma(broadcast(x, column), even0);
                     even1 = weight.fma(broadcast(x, column + 1), even1);
                     even2 = weight.fma(broadcast(x, column + 2), even2);
                     even3 = weight.fma(broadcast(x, column + 3), even3);
-                    weight = odd(word);
+                    weight = code(word, oddMask, oddPower, oddMiddle);
                     int other = column + oddStep;
                     odd0 = weight.fma(broadcast(x, other), odd0);
                     odd1 = weight.fma(broadcast(x, other + 1), odd1);

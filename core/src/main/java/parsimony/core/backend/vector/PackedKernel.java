@@ -14,12 +14,12 @@ import jdk.incubator.vector.VectorSpecies;
  * codes' range: numbers around zero lose least to rounding. Codes must stand in the lower half of the word for that, so two
  * neighbours are taken from a word and then it is shifted.
  *
- * <p>Every output is the same chain of operations, whatever is multiplied beside it: even and odd columns of a group are
- * added up apart, then both sums together times the scale are added to what the groups before gave.
+ * <p>Every output is the same chain of operations, whatever is multiplied beside it: columns at even and at odd places of
+ * their words are added up apart within a group, then both sums together times the scale are added to what the groups before gave.
  *
  * <p>Two things about C2 shape these loops. It stops to inline, and boxes every vector, once a method has some sixty vector
- * operations; masks and the like are therefore vectors made beforehand. And a loop of a few rounds is only fast if the number
- * of rounds is a constant, which is why each width has its own class, all alike.
+ * operations; masks and the like are therefore vectors made beforehand. And it unrolls a loop of a few rounds only if their
+ * number is a constant, which is why each width has a class of its own, all alike.
  */
 abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8Kernel {
     static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -29,6 +29,8 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
     private static final IntVector HALF_PARTS = IntVector.broadcast(INTS, 0x8fffe000);
     private static final FloatVector HALF_POWER = FloatVector.broadcast(SPECIES, 0x1p112f);
 
+    /** Ints from one word, or scale, of a strip to the next, between which lies that of the other strip. */
+    static final int STRIDE = 2 * LANES;
     /** Rows of a strip. */
     static final int ROWS = LANES;
     /** Vectors that {@link #multiplyFour} multiplies with. */
@@ -85,14 +87,14 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
         pair = IntVector.broadcast(INTS, 2 * bits);
     }
 
-    /** Ints that the codes of a strip take. Its scales follow. */
+    /** Ints that the codes of a pair of strips take. Their scales follow. */
     int codeInts() {
-        return groups * wordsPerGroup * LANES;
+        return groups * wordsPerGroup * STRIDE;
     }
 
-    /** Ints that the scales of a strip take. */
+    /** Ints that the scales of a pair take. */
     int scaleInts() {
-        return (halfScales ? Gemm.ceilDivide(groups, 2) : groups) * LANES;
+        return (halfScales ? Gemm.ceilDivide(groups, 2) : groups) * STRIDE;
     }
 
     int wordsPerGroup() {
@@ -105,13 +107,13 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
     }
 
     /**
-     * Σ scale · (code − middle) · x for two strips.
+     * Σ scale · (code − middle) · x for both strips of a pair.
      *
-     * @param strip where the first begins, {@code stripInts} before the second
+     * @param strip where the first begins
      * @param x groups · groupColumns numbers from {@code column} on
      * @param y twice {@link #ROWS} outputs from {@code yOffset} on
      */
-    abstract void multiply(int[] data, int strip, int stripInts, float[] x, int column, float[] y, int yOffset);
+    abstract void multiply(int[] data, int strip, float[] x, int column, float[] y, int yOffset);
 
     /**
      * The same of one strip for four vectors at once, whose outputs are {@code yStride} apart.
@@ -129,7 +131,7 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
     void addOffsets(int[] data, int offsets, float[] sums, int sumsOffset, float[] y, int yOffset) {
         FloatVector total = FloatVector.fromArray(SPECIES, y, yOffset);
         for (int group = 0; group < groups; group++) {
-            total = floats(data, offsets + group * LANES).fma(broadcast(sums, sumsOffset + group), total);
+            total = floats(data, offsets + group * STRIDE).fma(broadcast(sums, sumsOffset + group), total);
         }
         total.intoArray(y, yOffset);
     }
@@ -143,13 +145,13 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
      */
     void decode(int[] data, int strip, int offsets, int group, int first, int count, float[] panel, int panelOffset) {
         FloatVector scale = scale(data, strip + codeInts(), group);
-        FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : floats(data, offsets + group * LANES);
+        FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : floats(data, offsets + group * STRIDE);
         int pairs = 16 / bits;
         int step = evenStep * MicroKernel.WIDTH;
         int odd = oddStep * MicroKernel.WIDTH;
-        int at = strip + (group * wordsPerGroup + first) * LANES;
+        int at = strip + (group * wordsPerGroup + first) * STRIDE;
         int to = panelOffset;
-        for (int i = 0; i < count; i++, at += LANES) {
+        for (int i = 0; i < count; i++, at += STRIDE) {
             IntVector word = IntVector.fromArray(INTS, data, at);
             for (int j = 0; j < pairs; j++, to += step) {
                 even(word).fma(scale, offset).intoArray(panel, to);
@@ -160,16 +162,16 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
     }
 
     /** The codes at the lowest place of each word, less the middle. */
-    final FloatVector even(IntVector word) {
+    private FloatVector even(IntVector word) {
         return code(word, evenMask, evenPower, evenMiddle);
     }
 
     /** The codes at the place above that. */
-    final FloatVector odd(IntVector word) {
+    private FloatVector odd(IntVector word) {
         return code(word, oddMask, oddPower, oddMiddle);
     }
 
-    private static FloatVector code(IntVector word, IntVector mask, IntVector power, FloatVector middle) {
+    static FloatVector code(IntVector word, IntVector mask, IntVector power, FloatVector middle) {
         return word.lanewise(VectorOperators.AND, mask)
                 .lanewise(VectorOperators.OR, power)
                 .reinterpretAsFloats()
@@ -182,9 +184,9 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
      */
     final FloatVector scale(int[] data, int scales, int group) {
         if (!halfScales) {
-            return floats(data, scales + group * LANES);
+            return floats(data, scales + group * STRIDE);
         }
-        IntVector both = IntVector.fromArray(INTS, data, scales + (group >> 1) * LANES);
+        IntVector both = IntVector.fromArray(INTS, data, scales + (group >> 1) * STRIDE);
         IntVector own = both.lanewise(VectorOperators.LSHL, IntVector.broadcast(INTS, (~group & 1) << 4));
         return own.lanewise(VectorOperators.ASHR, 3)
                 .lanewise(VectorOperators.AND, HALF_PARTS)

@@ -28,7 +28,7 @@ final class PackedMatrix implements PreparedMatrix {
     private final int groupColumns;
     private final boolean hasOffsets;
     private final int offsetsStart;
-    private final int stripInts;
+    private final int pairInts;
     private final int[] data;
 
     PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
@@ -41,12 +41,12 @@ final class PackedMatrix implements PreparedMatrix {
         groupColumns = kernel.groupColumns();
         hasOffsets = packer.hasOffsets();
         offsetsStart = kernel.codeInts() + kernel.scaleInts();
-        stripInts = offsetsStart + (hasOffsets ? PackedKernel.ROWS * groups : 0);
+        pairInts = offsetsStart + (hasOffsets ? PackedKernel.STRIDE * groups : 0);
         int pairs = Gemm.ceilDivide(storage.rows(), ROWS);
-        data = new int[Math.multiplyExact(2 * pairs, stripInts)];
+        data = new int[Math.multiplyExact(pairs, pairInts)];
         parallel.run(pairs, pair -> {
             for (int row = pair * ROWS; row < Math.min(storage.rows(), (pair + 1) * ROWS); row++) {
-                packer.pack(row, kernel, data, row / PackedKernel.ROWS * stripInts);
+                packer.pack(row, kernel, data, strip(row));
             }
         });
     }
@@ -78,6 +78,11 @@ final class PackedMatrix implements PreparedMatrix {
                         inputs,
                         sums,
                         y.array()));
+    }
+
+    /** Where the strip of a row begins. */
+    private int strip(int row) {
+        return row / ROWS * pairInts + row % ROWS / PackedKernel.ROWS * PackedKernel.ROWS;
     }
 
     /** The inputs with every group filled up to whole words; the inputs themselves where the groups are so already. */
@@ -143,8 +148,8 @@ final class PackedMatrix implements PreparedMatrix {
     }
 
     private void multiplyPair(int pair, int batch, float[] inputs, float[] sums, float[] y, int yOffset, int yStride) {
-        int first = 2 * pair * stripInts;
-        int second = first + stripInts;
+        int first = pair * pairInts;
+        int second = first + PackedKernel.ROWS;
         int xStride = groups * groupColumns;
         int vector = 0;
         for (; vector + PackedKernel.VECTORS <= batch; vector += PackedKernel.VECTORS) {
@@ -153,7 +158,7 @@ final class PackedMatrix implements PreparedMatrix {
             kernel.multiplyFour(data, second, inputs, vector * xStride, y, at + PackedKernel.ROWS, yStride);
         }
         for (; vector < batch; vector++) {
-            kernel.multiply(data, first, stripInts, inputs, vector * xStride, y, yOffset + vector * yStride);
+            kernel.multiply(data, first, inputs, vector * xStride, y, yOffset + vector * yStride);
         }
         if (sums != null) {
             for (vector = 0; vector < batch; vector++) {
@@ -169,7 +174,7 @@ final class PackedMatrix implements PreparedMatrix {
         int groupSize = storage.groupSize();
         int codes = groupColumns / kernel.wordsPerGroup();
         for (int row = firstRow; row < firstRow + ROWS; row += PackedKernel.ROWS) {
-            int strip = row / PackedKernel.ROWS * stripInts;
+            int strip = strip(row);
             int offsets = hasOffsets ? strip + offsetsStart : -1;
             int column = firstColumn;
             while (column < firstColumn + columns) {

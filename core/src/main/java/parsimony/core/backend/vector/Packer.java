@@ -18,7 +18,7 @@ import parsimony.core.tensor.DataType;
  * word 1 of all, and so on through all groups; then their scales, then their offsets. As the kernel takes the middle of their range off all codes, an
  * offset here is the storage's plus scale · middle; where all are zero, as they are for symmetric grids, none are kept.
  *
- * <p>The simple blocks of GGUF files are words already, in an order that the kernel understands: a model is prepared as fast as memory is copied.
+ * <p>The simple blocks of GGUF files are words already, in an order that the kernel understands, and only change places.
  */
 final class Packer {
     private static final int LANES = PackedKernel.ROWS;
@@ -117,15 +117,15 @@ final class Packer {
         int offsets = scales + kernel.scaleInts();
         for (int group = 0; group < storage.groups(); group++) {
             if (!halfScales) {
-                target[scales + group * LANES] = Float.floatToRawIntBits(storage.scale(row, group));
+                target[scales + group * PackedKernel.STRIDE] = Float.floatToRawIntBits(storage.scale(row, group));
             } else {
                 int half = blocks != null
                         ? blocks.data().get(STORED_SHORT, block(row, group))
                         : Float.floatToFloat16(storage.scale(row, group));
-                target[scales + (group >> 1) * LANES] |= (half & 0xffff) << ((group & 1) << 4);
+                target[scales + (group >> 1) * PackedKernel.STRIDE] |= (half & 0xffff) << ((group & 1) << 4);
             }
             if (hasOffsets) {
-                target[offsets + group * LANES] = Float.floatToRawIntBits(offset(row, group));
+                target[offsets + group * PackedKernel.STRIDE] = Float.floatToRawIntBits(offset(row, group));
             }
         }
     }
@@ -142,7 +142,7 @@ final class Packer {
         int to = lane;
         for (int group = 0; group < storage.groups(); group++) {
             long from = block(row, group) + header;
-            for (int word = 0; word < words; word++, to += LANES) {
+            for (int word = 0; word < words; word++, to += PackedKernel.STRIDE) {
                 target[to] = data.get(STORED_INT, from + 4L * word) ^ flip;
             }
         }
@@ -158,7 +158,7 @@ final class Packer {
             int count = Math.min(storage.groupSize(), codes.length - first);
             System.arraycopy(codes, first, padded, 0, count);
             Arrays.fill(padded, count, groupColumns, (byte) middle);
-            for (int word = 0; word < words; word++, to += LANES) {
+            for (int word = 0; word < words; word++, to += PackedKernel.STRIDE) {
                 target[to] = word(padded, word * (32 / bits));
             }
         }

@@ -113,13 +113,12 @@ class PackedMatrixTest {
             assertMultiplies(grid(5, 40, bits, 3, symmetric));
         }
         assertMultiplies(grid(300, 520, bits, 128, false));
+        // Panels of 256 columns end within a word.
+        assertMultiplies(grid(40, 600, bits, 50, false));
+        assertMultiplies(grid(33, 601, bits, -1, true));
     }
 
-    @ParameterizedTest
-    @EnumSource
-    void agreesWithDecodedBlocks(BlockFormat format) {
-        int rows = 45;
-        int columns = 2 * format.weights();
+    private static BlockStorage blocks(BlockFormat format, int rows, int columns) {
         byte[] bytes = new byte[(int) (rows * format.rowBytes(columns))];
         new Random(5).nextBytes(bytes);
         // The first byte of a number in half precision is left as it is; the second makes it a small one.
@@ -130,24 +129,42 @@ class PackedMatrixTest {
                 bytes[block + 3] = 0x21;
             }
         }
-        BlockStorage storage = new BlockStorage(format, rows, columns, MemorySegment.ofArray(bytes));
+        return new BlockStorage(format, rows, columns, MemorySegment.ofArray(bytes));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void agreesWithDecodedBlocks(BlockFormat format) {
+        BlockStorage storage = blocks(format, 45, 2 * format.weights());
         assertThat(backend.prepare(storage).extraBytes()).isPositive();
         assertMultiplies(storage);
+        // More columns than are decoded at a time, and an odd number of groups.
+        assertMultiplies(blocks(format, 33, format.weights() == 32 ? 352 : 768));
     }
 
     @ParameterizedTest
     @CsvSource({"2, 20", "3, 32", "4, 32", "4, -1", "8, 32", "8, 5"})
     void neitherBatchNorThreadsChangeTheBits(int bits, int group) {
-        GridStorage storage = grid(301, 777, bits, group, false);
-        Tensor x = random(8, 777, 1);
+        assertSameBits(grid(301, 777, bits, group, false));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void neitherBatchNorThreadsChangeTheBitsOfBlocks(BlockFormat format) {
+        assertSameBits(blocks(format, 301, 768));
+    }
+
+    private static void assertSameBits(AffineGroups storage) {
+        int in = storage.columns();
+        Tensor x = random(8, in, 1);
         Tensor all = Tensor.zeros(8, 301);
         backend.prepare(storage).multiply(x, all);
         try (VectorBackend single = new VectorBackend(1)) {
             PreparedMatrix prepared = single.prepare(storage);
             Tensor one = Tensor.zeros(1, 301);
             for (int n = 0; n < 8; n++) {
-                float[] input = Arrays.copyOfRange(x.array(), n * 777, (n + 1) * 777);
-                prepared.multiply(Tensor.of(input, 1, 777), one);
+                float[] input = Arrays.copyOfRange(x.array(), n * in, (n + 1) * in);
+                prepared.multiply(Tensor.of(input, 1, in), one);
                 assertThat(one.array()).isEqualTo(Arrays.copyOfRange(all.array(), n * 301, (n + 1) * 301));
             }
         }
