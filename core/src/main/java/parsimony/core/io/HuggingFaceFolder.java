@@ -202,9 +202,9 @@ public final class HuggingFaceFolder {
         return tensors;
     }
 
-    /** A shard lies in the folder itself: a name with a path in it could reach any file of the machine. */
+    /** A shard lies in the folder itself. A path in its name could reach any file of the machine; a name too long or unprintable reaches none. */
     private static String requireFileName(Path index, String name) throws ModelFormatException {
-        if (!name.matches("[^/\\\\:\\p{Cntrl}]+\\.safetensors")) {
+        if (!name.matches("[ -~&&[^/\\\\:]]{1,200}\\.safetensors")) {
             throw new ModelFormatException(
                     index,
                     -1,
