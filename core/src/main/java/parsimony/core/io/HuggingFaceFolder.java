@@ -338,8 +338,12 @@ public final class HuggingFaceFolder {
     private static Map<String, Object> config(TransformerConfig config, DataType type) {
         Map<String, Object> json = new LinkedHashMap<>();
         boolean qwen = config.projectionBias();
-        json.put("architectures", List.of(qwen ? "Qwen2ForCausalLM" : "LlamaForCausalLM"));
-        json.put("model_type", qwen ? "qwen2" : "llama");
+        // The same computation as Llama's, for numbers of heads that Hugging Face's Llama refuses: they do not divide the hidden size.
+        boolean mistral = !qwen && config.hiddenSize() % config.heads() != 0;
+        json.put(
+                "architectures",
+                List.of(qwen ? "Qwen2ForCausalLM" : mistral ? "MistralForCausalLM" : "LlamaForCausalLM"));
+        json.put("model_type", qwen ? "qwen2" : mistral ? "mistral" : "llama");
         json.put("vocab_size", config.vocabularySize());
         json.put("hidden_size", config.hiddenSize());
         json.put("intermediate_size", config.intermediateSize());
@@ -361,6 +365,8 @@ public final class HuggingFaceFolder {
         json.put("attention_dropout", 0.0);
         if (qwen) {
             json.put("use_sliding_window", false);
+        } else if (mistral) {
+            json.put("sliding_window", null);
         } else {
             json.put("attention_bias", false);
             json.put("mlp_bias", false);

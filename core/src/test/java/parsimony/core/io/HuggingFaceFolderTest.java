@@ -87,6 +87,22 @@ class HuggingFaceFolderTest {
         assertThat(TinyModels.logits(mapped)).containsExactly(before);
     }
 
+    /** As a model has that was robbed of a head. */
+    @Test
+    void headsNeedNotDivideTheHiddenSize() throws IOException {
+        TransformerConfig three = new TransformerConfig(
+                64, 64, 96, 2, 3, 3, 16, 128, 1e-5f, new TransformerConfig.RopeConfig(10_000, false, null), true, false, 1, 2);
+        Transformer written = TinyModels.random(three, 4);
+
+        HuggingFaceFolder.save(written, folder, DataType.F32);
+
+        // Hugging Face's Llama refuses that.
+        assertThat(folder.resolve("config.json")).content().contains("MistralForCausalLM");
+        Transformer read = HuggingFaceFolder.load(folder);
+        assertThat(read.config()).isEqualTo(three);
+        assertThat(TinyModels.logits(read)).containsExactly(TinyModels.logits(written));
+    }
+
     @Test
     void roundsToSixteenBits() throws IOException {
         HuggingFaceFolder.save(model, folder, DataType.F16);
