@@ -49,7 +49,7 @@ import picocli.CommandLine.Spec;
         })
 final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
-    static final long TEXT_BYTES = 150_000;
+    static final long TEXT_BYTES = 100_000;
     static final long QUICK_TEXT_BYTES = 20_000;
     private static final Duration QUICK_TIME = Duration.ofSeconds(100);
     private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(250), 3, 0);
