@@ -36,7 +36,7 @@ class SecondOrderQualityTest {
         backend = new VectorBackend(Runtime.getRuntime().availableProcessors());
         model = LanguageModel.embedded(LanguageModel.Embedded.TARGET);
         text = HeldOutText.of("held out", JavaText.sample(JavaText.heldOut(), 100_000, 1), model.tokenizer());
-        calibration = Calibration.windows(JavaText.calibration(), model.tokenizer(), 64, 512, 1);
+        calibration = Calibration.windows(JavaText.calibration(), model.tokenizer(), 128, 512, 1);
         dense = bitsPerByte(model.transformer());
     }
 
@@ -83,7 +83,7 @@ class SecondOrderQualityTest {
     void outliersPayOff() {
         assertThat(run("spqr").loss()).isLessThan(0.01);
         Result spqr = run("spqr:bits=3");
-        Result gptq = run("gptq:bits=3,group=16");
+        Result gptq = run("gptq:bits=3,group=14");
         assertThat(spqr.bits()).isLessThanOrEqualTo(gptq.bits());
         assertThat(spqr.loss()).isLessThan(gptq.loss());
     }
