@@ -37,9 +37,9 @@ import parsimony.core.tensor.WeightStorage;
  * with grouped queries a structure is a key/value head with all its query heads. As in the authors' code, ⌊width · (1 − ratio)⌋ channels stay and as many
  * whole heads as that leaves room for, so that small ratios take no head from a model of few.
  *
- * <p>On a trained model w·g is so small that its square, and with it the second order, hardly counts: {@code element1} and {@code element2} choose alike.
+ * <p>On a trained model w·g is so small that its square, and with it the second order, hardly counts: {@code element1} and {@code element2} lose the same.
  *
- * <p>Try: {@code llm-pruner:ratio=0.2}, then {@code parsimony train --from} the result: a short training regains much of what was lost.
+ * <p>Try: {@code llm-pruner:ratio=0.2}, then {@code parsimony train --from} the result to win back some of what was lost.
  */
 @Paper(survey = 22)
 public final class LlmPruner implements Technique<LlmPruner.Options> {

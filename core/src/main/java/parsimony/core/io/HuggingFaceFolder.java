@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -338,12 +339,11 @@ public final class HuggingFaceFolder {
     private static Map<String, Object> config(TransformerConfig config, DataType type) {
         Map<String, Object> json = new LinkedHashMap<>();
         boolean qwen = config.projectionBias();
-        // The same computation as Llama's, for numbers of heads that Hugging Face's Llama refuses: they do not divide the hidden size.
+        // Hugging Face's Llama refuses heads that do not divide the hidden size; its Mistral computes the same.
         boolean mistral = !qwen && config.hiddenSize() % config.heads() != 0;
-        json.put(
-                "architectures",
-                List.of(qwen ? "Qwen2ForCausalLM" : mistral ? "MistralForCausalLM" : "LlamaForCausalLM"));
-        json.put("model_type", qwen ? "qwen2" : mistral ? "mistral" : "llama");
+        String family = qwen ? "Qwen2" : mistral ? "Mistral" : "Llama";
+        json.put("architectures", List.of(family + "ForCausalLM"));
+        json.put("model_type", family.toLowerCase(Locale.ROOT));
         json.put("vocab_size", config.vocabularySize());
         json.put("hidden_size", config.hiddenSize());
         json.put("intermediate_size", config.intermediateSize());

@@ -90,8 +90,8 @@ class HuggingFaceFolderTest {
     /** As a model has that was robbed of a head. */
     @Test
     void headsNeedNotDivideTheHiddenSize() throws IOException {
-        TransformerConfig three = new TransformerConfig(
-                64, 64, 96, 2, 3, 3, 16, 128, 1e-5f, new TransformerConfig.RopeConfig(10_000, false, null), true, false, 1, 2);
+        TransformerConfig.RopeConfig rope = new TransformerConfig.RopeConfig(10_000, false, null);
+        TransformerConfig three = new TransformerConfig(64, 64, 96, 2, 3, 3, 16, 128, 1e-5f, rope, true, false, 1, 2);
         Transformer written = TinyModels.random(three, 4);
 
         HuggingFaceFolder.save(written, folder, DataType.F32);
