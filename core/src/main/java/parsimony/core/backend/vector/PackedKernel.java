@@ -1,12 +1,14 @@
 package parsimony.core.backend.vector;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Multiplies by strips of a {@link PackedMatrix}: {@link #ROWS} rows side by side, so that each lane is an output and no
+ * Multiplies by one block of a {@link PackedMatrix}: {@link #ROWS} rows side by side, so that each lane is an output and no
  * sum over lanes is needed.
  *
  * <p>A code becomes a float without a conversion: masked where it stands in its word, and with a power of two's exponent set
@@ -14,91 +16,60 @@ import jdk.incubator.vector.VectorSpecies;
  * codes' range: numbers around zero lose least to rounding. Codes must stand in the lower half of the word for that, so two
  * neighbours are taken from a word and then it is shifted.
  *
- * <p>Every output is the same chain of operations, whatever is multiplied beside it: columns at even and at odd places of
- * their words are added up apart within a group, then both sums together times the scale are added to what the groups before gave.
- *
- * <p>Two things about C2 shape these loops. It stops to inline, and boxes every vector, once a method has some sixty vector
- * operations; masks and the like are therefore vectors made beforehand. And it unrolls a loop of a few rounds only if their
- * number is a constant, which is why each width has a class of its own, all alike.
+ * <p>Every output is the same chain of operations, whatever is multiplied beside it: columns at even and at odd places of their
+ * words are added up apart within a group, then both sums together times the scale are added to what the groups before gave.
  */
-abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8Kernel {
-    static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
-    static final int LANES = SPECIES.length();
+final class PackedKernel {
+    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+    private static final int LANES = SPECIES.length();
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final long VECTOR_BYTES = 4L * LANES;
 
-    private static final IntVector HALF_PARTS = IntVector.broadcast(INTS, 0x8fffe000);
-    private static final FloatVector HALF_POWER = FloatVector.broadcast(SPECIES, 0x1p112f);
-
-    /** Ints from one word, or scale, of a strip to the next, between which lies that of the other strip. */
-    static final int STRIDE = 2 * LANES;
-    /** Rows of a strip. */
-    static final int ROWS = LANES;
+    /** Rows of a block. */
+    static final int ROWS = MicroKernel.WIDTH;
     /** Vectors that {@link #multiplyFour} multiplies with. */
     static final int VECTORS = 4;
 
     private final int bits;
-    final int groups;
-    final int wordsPerGroup;
-    private final boolean halfScales;
+    private final int groups;
+    private final int wordsPerGroup;
+    private final int pairsPerWordLog;
+    private final int evenMask;
+    private final int evenPower;
+    private final float evenMiddle;
+    private final int oddMask;
+    private final int oddPower;
+    private final float oddMiddle;
     /** By how many columns two neighbouring even places of a word differ. */
-    final int evenStep;
+    private final int evenStep;
     /** By how many columns an odd place differs from the even one before. */
-    final int oddStep;
-
-    final IntVector evenMask;
-    final IntVector evenPower;
-    final FloatVector evenMiddle;
-    final IntVector oddMask;
-    final IntVector oddPower;
-    final FloatVector oddMiddle;
-    final IntVector pair;
+    private final int oddStep;
 
     /**
      * @param bits of a packed code: 2, 4 or 8
      * @param middle what is taken off every code
-     * @param halfScales whether scales are in half precision, those of two groups in a word, rather than floats
-     * @param halves whether a group's first half of columns stands at the even places of its words and the second half at the odd ones, as
-     *     in files, rather than column after column
+     * @param halves whether a group's first half of columns stands at the even places of its words and the second half at
+     *     the odd ones, as in files, rather than column after column
      */
-    static PackedKernel of(int bits, int middle, int groups, int wordsPerGroup, boolean halfScales, boolean halves) {
-        return switch (bits) {
-            case 2 -> new Packed2Kernel(middle, groups, wordsPerGroup, halfScales, halves);
-            case 4 -> new Packed4Kernel(middle, groups, wordsPerGroup, halfScales, halves);
-            default -> new Packed8Kernel(middle, groups, wordsPerGroup, halfScales, halves);
-        };
-    }
-
-    PackedKernel(int bits, int middle, int groups, int wordsPerGroup, boolean halfScales, boolean halves) {
+    PackedKernel(int bits, int middle, int groups, int wordsPerGroup, boolean halves) {
         this.bits = bits;
         this.groups = groups;
         this.wordsPerGroup = wordsPerGroup;
-        this.halfScales = halfScales;
+        pairsPerWordLog = Integer.numberOfTrailingZeros(16 / bits);
+        evenMask = (1 << bits) - 1;
+        oddMask = evenMask << bits;
+        evenPower = Float.floatToRawIntBits(0x1p23f);
+        oddPower = Float.floatToRawIntBits((float) (1 << (23 - bits)));
+        evenMiddle = Float.intBitsToFloat(evenPower) + middle;
         evenStep = halves ? 1 : 2;
         oddStep = halves ? groupColumns() / 2 : 1;
-        int mask = (1 << bits) - 1;
-        float even = 0x1p23f;
-        float odd = 1 << (23 - bits);
-        evenMask = IntVector.broadcast(INTS, mask);
-        evenPower = IntVector.broadcast(INTS, Float.floatToRawIntBits(even));
-        evenMiddle = FloatVector.broadcast(SPECIES, even + middle);
-        oddMask = IntVector.broadcast(INTS, mask << bits);
-        oddPower = IntVector.broadcast(INTS, Float.floatToRawIntBits(odd));
-        oddMiddle = FloatVector.broadcast(SPECIES, odd + middle);
-        pair = IntVector.broadcast(INTS, 2 * bits);
+        oddMiddle = Float.intBitsToFloat(oddPower) + middle;
     }
 
-    /** Ints that the codes of a pair of strips take. Their scales follow. */
-    int codeInts() {
-        return groups * wordsPerGroup * STRIDE;
-    }
-
-    /** Ints that the scales of a pair take. */
-    int scaleInts() {
-        return (halfScales ? Gemm.ceilDivide(groups, 2) : groups) * STRIDE;
-    }
-
-    int wordsPerGroup() {
-        return wordsPerGroup;
+    /** Bytes from one group's scales to the next one's, between which its words lie. */
+    long groupBytes() {
+        return 2 * VECTOR_BYTES * (1 + wordsPerGroup);
     }
 
     /** Columns of a group, with those that only fill its last word. */
@@ -107,98 +78,160 @@ abstract sealed class PackedKernel permits Packed2Kernel, Packed4Kernel, Packed8
     }
 
     /**
-     * Σ scale · (code − middle) · x for both strips of a pair.
+     * Σ scale · (code − middle) · x for the {@link #ROWS} rows of a block.
      *
-     * @param strip where the first begins
-     * @param x groups · groupColumns numbers from {@code column} on
-     * @param y twice {@link #ROWS} outputs from {@code yOffset} on
+     * @param block where the scales of the block's first group begin
+     * @param x groups · groupColumns numbers from {@code xOffset} on
      */
-    abstract void multiply(int[] data, int strip, float[] x, int column, float[] y, int yOffset);
-
-    /**
-     * The same of one strip for four vectors at once, whose outputs are {@code yStride} apart.
-     *
-     * @param x number by number of all four, from {@code column} on
-     */
-    abstract void multiplyFour(int[] data, int strip, float[] x, int column, float[] y, int yOffset, int yStride);
-
-    /**
-     * Adds Σ offset · sum to the outputs of a strip.
-     *
-     * @param offsets where the offsets of the strip's first group begin
-     * @param sums of the input in each group
-     */
-    void addOffsets(int[] data, int offsets, float[] sums, int sumsOffset, float[] y, int yOffset) {
-        FloatVector total = FloatVector.fromArray(SPECIES, y, yOffset);
+    void multiply(MemorySegment data, long block, float[] x, int xOffset, float[] y, int yOffset) {
+        FloatVector total0 = FloatVector.zero(SPECIES);
+        FloatVector total1 = total0;
+        int pairs = wordsPerGroup << pairsPerWordLog;
+        int pairInWord = (1 << pairsPerWordLog) - 1;
+        long at = block;
+        int column = xOffset;
+        int skip = groupColumns() - pairs * evenStep;
         for (int group = 0; group < groups; group++) {
-            total = floats(data, offsets + group * STRIDE).fma(broadcast(sums, sumsOffset + group), total);
+            FloatVector even0 = FloatVector.zero(SPECIES);
+            FloatVector even1 = even0;
+            FloatVector odd0 = even0;
+            FloatVector odd1 = even0;
+            for (int pair = 0; pair < pairs; pair++, column += evenStep) {
+                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> pairsPerWordLog));
+                int shift = (pair & pairInWord) * (2 * bits);
+                IntVector word0 = words(data, words).lanewise(VectorOperators.LSHR, shift);
+                IntVector word1 = words(data, words + VECTOR_BYTES).lanewise(VectorOperators.LSHR, shift);
+                FloatVector input = FloatVector.broadcast(SPECIES, x[column]);
+                even0 = even(word0).fma(input, even0);
+                even1 = even(word1).fma(input, even1);
+                input = FloatVector.broadcast(SPECIES, x[column + oddStep]);
+                odd0 = odd(word0).fma(input, odd0);
+                odd1 = odd(word1).fma(input, odd1);
+            }
+            total0 = even0.add(odd0).fma(scales(data, at), total0);
+            total1 = even1.add(odd1).fma(scales(data, at + VECTOR_BYTES), total1);
+            at += groupBytes();
+            column += skip;
         }
-        total.intoArray(y, yOffset);
+        total0.intoArray(y, yOffset);
+        total1.intoArray(y, yOffset + LANES);
+    }
+
+    /** The same for four vectors at once, {@code xStride} apart, whose outputs are {@code yStride} apart. */
+    void multiplyFour(
+            MemorySegment data, long block, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+        for (int half = 0; half < 2; half++) {
+            multiplyHalf(data, block + half * VECTOR_BYTES, x, xOffset, xStride, y, yOffset + half * LANES, yStride);
+        }
+    }
+
+    private void multiplyHalf(
+            MemorySegment data, long block, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+        FloatVector total0 = FloatVector.zero(SPECIES);
+        FloatVector total1 = total0;
+        FloatVector total2 = total0;
+        FloatVector total3 = total0;
+        int pairs = wordsPerGroup << pairsPerWordLog;
+        int pairInWord = (1 << pairsPerWordLog) - 1;
+        long at = block;
+        int column = xOffset;
+        int skip = groupColumns() - pairs * evenStep;
+        for (int group = 0; group < groups; group++) {
+            FloatVector even0 = FloatVector.zero(SPECIES);
+            FloatVector even1 = even0;
+            FloatVector even2 = even0;
+            FloatVector even3 = even0;
+            FloatVector odd0 = even0;
+            FloatVector odd1 = even0;
+            FloatVector odd2 = even0;
+            FloatVector odd3 = even0;
+            for (int pair = 0; pair < pairs; pair++, column += evenStep) {
+                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> pairsPerWordLog));
+                int shift = (pair & pairInWord) * (2 * bits);
+                IntVector word = words(data, words).lanewise(VectorOperators.LSHR, shift);
+                FloatVector weight = even(word);
+                even0 = weight.fma(FloatVector.broadcast(SPECIES, x[column]), even0);
+                even1 = weight.fma(FloatVector.broadcast(SPECIES, x[column + xStride]), even1);
+                even2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 2 * xStride]), even2);
+                even3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 3 * xStride]), even3);
+                weight = odd(word);
+                odd0 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep]), odd0);
+                odd1 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep + xStride]), odd1);
+                odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep + 2 * xStride]), odd2);
+                odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep + 3 * xStride]), odd3);
+            }
+            FloatVector scale = scales(data, at);
+            total0 = even0.add(odd0).fma(scale, total0);
+            total1 = even1.add(odd1).fma(scale, total1);
+            total2 = even2.add(odd2).fma(scale, total2);
+            total3 = even3.add(odd3).fma(scale, total3);
+            at += groupBytes();
+            column += skip;
+        }
+        total0.intoArray(y, yOffset);
+        total1.intoArray(y, yOffset + yStride);
+        total2.intoArray(y, yOffset + 2 * yStride);
+        total3.intoArray(y, yOffset + 3 * yStride);
     }
 
     /**
-     * Decodes some words of a group of a strip to a part of a panel `[columns, MicroKernel.WIDTH]`.
+     * Adds Σ offset · sum to the outputs of a block.
      *
-     * @param strip where the strip begins
+     * @param offsets where the offsets of the block's first group begin
+     * @param sums of the input in each group
+     */
+    void addOffsets(MemorySegment data, long offsets, float[] sums, int sumsOffset, float[] y, int yOffset) {
+        FloatVector total0 = FloatVector.fromArray(SPECIES, y, yOffset);
+        FloatVector total1 = FloatVector.fromArray(SPECIES, y, yOffset + LANES);
+        for (int group = 0; group < groups; group++) {
+            FloatVector sum = FloatVector.broadcast(SPECIES, sums[sumsOffset + group]);
+            long at = offsets + 2 * VECTOR_BYTES * group;
+            total0 = scales(data, at).fma(sum, total0);
+            total1 = scales(data, at + VECTOR_BYTES).fma(sum, total1);
+        }
+        total0.intoArray(y, yOffset);
+        total1.intoArray(y, yOffset + LANES);
+    }
+
+    /**
+     * Decodes some words of a group of a block to a part of a panel `[columns, ROWS]`, as {@link MicroKernel} reads it.
+     *
+     * @param group where the scales of the group begin
      * @param offsets where its offsets begin, or −1 if there are none
      * @param first of the group's words to decode
      */
-    void decode(int[] data, int strip, int offsets, int group, int first, int count, float[] panel, int panelOffset) {
-        FloatVector scale = scale(data, strip + codeInts(), group);
-        FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : floats(data, offsets + group * STRIDE);
-        int pairs = 16 / bits;
-        int step = evenStep * MicroKernel.WIDTH;
-        int odd = oddStep * MicroKernel.WIDTH;
-        int at = strip + (group * wordsPerGroup + first) * STRIDE;
-        int to = panelOffset;
-        for (int i = 0; i < count; i++, at += STRIDE) {
-            IntVector word = IntVector.fromArray(INTS, data, at);
-            for (int j = 0; j < pairs; j++, to += step) {
-                even(word).fma(scale, offset).intoArray(panel, to);
-                odd(word).fma(scale, offset).intoArray(panel, to + odd);
-                word = word.lanewise(VectorOperators.LSHR, pair);
+    void decode(MemorySegment data, long group, long offsets, int first, int count, float[] panel, int panelOffset) {
+        for (int half = 0; half < 2; half++) {
+            long shift = half * VECTOR_BYTES;
+            FloatVector scale = scales(data, group + shift);
+            FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : scales(data, offsets + shift);
+            int to = panelOffset + half * LANES;
+            for (int i = first; i < first + count; i++) {
+                IntVector word = words(data, group + 2 * VECTOR_BYTES * (1 + i) + shift);
+                for (int pair = 0; pair < 16 / bits; pair++, to += evenStep * ROWS) {
+                    even(word).fma(scale, offset).intoArray(panel, to);
+                    odd(word).fma(scale, offset).intoArray(panel, to + oddStep * ROWS);
+                    word = word.lanewise(VectorOperators.LSHR, 2 * bits);
+                }
             }
         }
     }
 
     /** The codes at the lowest place of each word, less the middle. */
     private FloatVector even(IntVector word) {
-        return code(word, evenMask, evenPower, evenMiddle);
+        return word.and(evenMask).or(evenPower).reinterpretAsFloats().sub(evenMiddle);
     }
 
     /** The codes at the place above that. */
     private FloatVector odd(IntVector word) {
-        return code(word, oddMask, oddPower, oddMiddle);
+        return word.and(oddMask).or(oddPower).reinterpretAsFloats().sub(oddMiddle);
     }
 
-    static FloatVector code(IntVector word, IntVector mask, IntVector power, FloatVector middle) {
-        return word.lanewise(VectorOperators.AND, mask)
-                .lanewise(VectorOperators.OR, power)
-                .reinterpretAsFloats()
-                .lanewise(VectorOperators.SUB, middle);
+    private static IntVector words(MemorySegment data, long at) {
+        return IntVector.fromMemorySegment(INTS, data, at, ORDER);
     }
 
-    /**
-     * The scales of a group. Half precision, moved to where single precision has sign, exponent and fraction, is too small by a
-     * power of two, subnormal or not; all scales are finite.
-     */
-    final FloatVector scale(int[] data, int scales, int group) {
-        if (!halfScales) {
-            return floats(data, scales + group * STRIDE);
-        }
-        IntVector both = IntVector.fromArray(INTS, data, scales + (group >> 1) * STRIDE);
-        IntVector own = both.lanewise(VectorOperators.LSHL, IntVector.broadcast(INTS, (~group & 1) << 4));
-        return own.lanewise(VectorOperators.ASHR, 3)
-                .lanewise(VectorOperators.AND, HALF_PARTS)
-                .reinterpretAsFloats()
-                .lanewise(VectorOperators.MUL, HALF_POWER);
-    }
-
-    private static FloatVector floats(int[] data, int at) {
-        return IntVector.fromArray(INTS, data, at).reinterpretAsFloats();
-    }
-
-    static FloatVector broadcast(float[] x, int index) {
-        return FloatVector.broadcast(SPECIES, x[index]);
+    private static FloatVector scales(MemorySegment data, long at) {
+        return FloatVector.fromMemorySegment(SPECIES, data, at, ORDER);
     }
 }

@@ -1,35 +1,38 @@
 package parsimony.core.backend.vector;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.tensor.AffineGroups;
+import parsimony.core.tensor.NativeMemory;
 import parsimony.core.tensor.Tensor;
 
 /**
- * Weights of few bits, repacked in strips of {@link PackedKernel#ROWS} rows as {@link Packer} describes, so that {@link PackedKernel} reads them front
- * to back. Codes keep their width if it is 2, 4 or 8 bits and otherwise get the next of these; scales that are half precision stay so. Rows that fill
- * up the last strips have scale 0, columns that fill up a word are multiplied by 0.
+ * Weights of few bits, repacked in blocks of {@link PackedKernel#ROWS} rows as {@link Packer} describes, so that {@link PackedKernel} reads them front
+ * to back. Codes keep their width if it is 2, 4 or 8 bits and otherwise get the next of these. Rows that fill up a block have scale 0, columns that
+ * fill up a word are multiplied by 0.
  *
  * <p>A few inputs are multiplied with the codes as they stream by; for more, {@link Gemm} asks for decoded panels. The inputs are floats in both cases,
  * and never rounded. An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
  */
 final class PackedMatrix implements PreparedMatrix {
-    /** Strips come in pairs, which together are as wide as a panel. */
-    private static final int ROWS = MicroKernel.WIDTH;
+    private static final int ROWS = PackedKernel.ROWS;
     /** Below this many multiply-adds waking another thread costs more than it gains. */
     private static final long PARALLEL_WORK = 1 << 17;
 
     private final AffineGroups storage;
     private final Parallel parallel;
     private final Gemm gemm;
-    private final PackedKernel kernel;
     private final int groups;
     private final int groupColumns;
     private final boolean hasOffsets;
-    private final int offsetsStart;
-    private final int pairInts;
-    private final int[] data;
+    private final PackedKernel kernel;
+    private final int codesPerWord;
+    private final long offsetsStart;
+    private final long blockBytes;
+    private final MemorySegment data;
 
     PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
         this.storage = storage;
@@ -39,15 +42,18 @@ final class PackedMatrix implements PreparedMatrix {
         kernel = packer.kernel();
         groups = storage.groups();
         groupColumns = kernel.groupColumns();
+        codesPerWord = groupColumns / packer.wordsPerGroup();
         hasOffsets = packer.hasOffsets();
-        offsetsStart = kernel.codeInts() + kernel.scaleInts();
-        pairInts = offsetsStart + (hasOffsets ? PackedKernel.STRIDE * groups : 0);
-        int pairs = Gemm.ceilDivide(storage.rows(), ROWS);
-        data = new int[Math.multiplyExact(pairs, pairInts)];
-        parallel.run(pairs, pair -> {
-            for (int row = pair * ROWS; row < Math.min(storage.rows(), (pair + 1) * ROWS); row++) {
-                packer.pack(row, kernel, data, strip(row));
+        offsetsStart = groups * kernel.groupBytes();
+        blockBytes = offsetsStart + (hasOffsets ? 4L * ROWS * groups : 0);
+        int blocks = Gemm.ceilDivide(storage.rows(), ROWS);
+        data = NativeMemory.allocate(blocks * blockBytes);
+        parallel.run(blocks, block -> {
+            int[] packed = new int[(int) (blockBytes / Integer.BYTES)];
+            for (int row = block * ROWS; row < Math.min(storage.rows(), (block + 1) * ROWS); row++) {
+                packer.pack(row, packed);
             }
+            MemorySegment.copy(packed, 0, data, ValueLayout.JAVA_INT, block * blockBytes, packed.length);
         });
     }
 
@@ -60,29 +66,23 @@ final class PackedMatrix implements PreparedMatrix {
             gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
             return;
         }
-        float[] padded = padded(x.array(), batch);
-        float[] sums = hasOffsets ? groupSums(padded, batch) : null;
-        float[] inputs = interleaved(padded, batch);
-        int pairs = Gemm.ceilDivide(storage.rows(), ROWS);
+        float[] inputs = padded(x.array(), batch);
+        float[] sums = hasOffsets ? groupSums(inputs, batch) : null;
+        int blocks = Gemm.ceilDivide(storage.rows(), ROWS);
         if ((long) storage.rows() * storage.columns() * batch < PARALLEL_WORK) {
-            multiplyPairs(0, pairs, batch, inputs, sums, y.array());
+            multiplyBlocks(0, blocks, batch, inputs, sums, y.array());
             return;
         }
-        int tasks = Math.min(pairs, parallel.threads() * Matvec.TASKS_PER_THREAD);
+        int tasks = Math.min(blocks, parallel.threads() * Matvec.TASKS_PER_THREAD);
         parallel.run(
                 tasks,
-                task -> multiplyPairs(
-                        Gemm.share(pairs, task, tasks),
-                        Gemm.share(pairs, task + 1, tasks),
+                task -> multiplyBlocks(
+                        Gemm.share(blocks, task, tasks),
+                        Gemm.share(blocks, task + 1, tasks),
                         batch,
                         inputs,
                         sums,
                         y.array()));
-    }
-
-    /** Where the strip of a row begins. */
-    private int strip(int row) {
-        return row / ROWS * pairInts + row % ROWS / PackedKernel.ROWS * PackedKernel.ROWS;
     }
 
     /** The inputs with every group filled up to whole words; the inputs themselves where the groups are so already. */
@@ -105,24 +105,6 @@ final class PackedMatrix implements PreparedMatrix {
         return padded;
     }
 
-    /** Inputs that will be multiplied {@link PackedKernel#VECTORS} at a time are put side by side, number by number. */
-    private float[] interleaved(float[] x, int batch) {
-        int whole = batch / PackedKernel.VECTORS * PackedKernel.VECTORS;
-        if (whole == 0) {
-            return x;
-        }
-        int in = groups * groupColumns;
-        float[] interleaved = Scratch.get().interleaved(batch * in);
-        for (int vector = 0; vector < whole; vector++) {
-            int to = (vector - vector % PackedKernel.VECTORS) * in + vector % PackedKernel.VECTORS;
-            for (int i = 0; i < in; i++, to += PackedKernel.VECTORS) {
-                interleaved[to] = x[vector * in + i];
-            }
-        }
-        System.arraycopy(x, whole * in, interleaved, whole * in, (batch - whole) * in);
-        return interleaved;
-    }
-
     private float[] groupSums(float[] inputs, int batch) {
         float[] sums = Scratch.get().inputSums(batch * groups);
         for (int i = 0; i < batch * groups; i++) {
@@ -131,15 +113,15 @@ final class PackedMatrix implements PreparedMatrix {
         return sums;
     }
 
-    private void multiplyPairs(int first, int last, int batch, float[] inputs, float[] sums, float[] y) {
+    private void multiplyBlocks(int first, int last, int batch, float[] inputs, float[] sums, float[] y) {
         int out = storage.rows();
-        for (int pair = first; pair < last; pair++) {
-            int row = pair * ROWS;
+        for (int block = first; block < last; block++) {
+            int row = block * ROWS;
             if (row + ROWS <= out) {
-                multiplyPair(pair, batch, inputs, sums, y, row, out);
+                multiplyBlock(block, batch, inputs, sums, y, row, out);
             } else {
                 float[] tile = Scratch.get().tile;
-                multiplyPair(pair, batch, inputs, sums, tile, 0, ROWS);
+                multiplyBlock(block, batch, inputs, sums, tile, 0, ROWS);
                 for (int vector = 0; vector < batch; vector++) {
                     System.arraycopy(tile, vector * ROWS, y, vector * out + row, out - row);
                 }
@@ -147,45 +129,43 @@ final class PackedMatrix implements PreparedMatrix {
         }
     }
 
-    private void multiplyPair(int pair, int batch, float[] inputs, float[] sums, float[] y, int yOffset, int yStride) {
-        int first = pair * pairInts;
-        int second = first + PackedKernel.ROWS;
+    private void multiplyBlock(
+            int block, int batch, float[] inputs, float[] sums, float[] y, int yOffset, int yStride) {
+        long start = block * blockBytes;
         int xStride = groups * groupColumns;
         int vector = 0;
         for (; vector + PackedKernel.VECTORS <= batch; vector += PackedKernel.VECTORS) {
             int at = yOffset + vector * yStride;
-            kernel.multiplyFour(data, first, inputs, vector * xStride, y, at, yStride);
-            kernel.multiplyFour(data, second, inputs, vector * xStride, y, at + PackedKernel.ROWS, yStride);
+            kernel.multiplyFour(data, start, inputs, vector * xStride, xStride, y, at, yStride);
         }
         for (; vector < batch; vector++) {
-            kernel.multiply(data, first, inputs, vector * xStride, y, yOffset + vector * yStride);
+            kernel.multiply(data, start, inputs, vector * xStride, y, yOffset + vector * yStride);
         }
         if (sums != null) {
             for (vector = 0; vector < batch; vector++) {
-                int at = yOffset + vector * yStride;
-                kernel.addOffsets(data, first + offsetsStart, sums, vector * groups, y, at);
-                kernel.addOffsets(data, second + offsetsStart, sums, vector * groups, y, at + PackedKernel.ROWS);
+                kernel.addOffsets(data, start + offsetsStart, sums, vector * groups, y, yOffset + vector * yStride);
             }
         }
     }
 
     /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
     private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
+        long block = firstRow / ROWS * blockBytes;
         int groupSize = storage.groupSize();
-        int codes = groupColumns / kernel.wordsPerGroup();
-        for (int row = firstRow; row < firstRow + ROWS; row += PackedKernel.ROWS) {
-            int strip = strip(row);
-            int offsets = hasOffsets ? strip + offsetsStart : -1;
-            int column = firstColumn;
-            while (column < firstColumn + columns) {
-                int group = column / groupSize;
-                int inGroup = column - group * groupSize;
-                int end = Math.min(firstColumn + columns, (group + 1) * groupSize) - group * groupSize;
-                int word = inGroup / codes;
-                int to = panelOffset + (column - firstColumn - inGroup % codes) * MicroKernel.WIDTH + row - firstRow;
-                kernel.decode(data, strip, offsets, group, word, Gemm.ceilDivide(end, codes) - word, panel, to);
-                column += end - inGroup;
-            }
+        int last = firstColumn + columns;
+        for (int column = firstColumn; column < last; column = (column / groupSize + 1) * groupSize) {
+            int group = column / groupSize;
+            int inGroup = column - group * groupSize;
+            int end = Math.min(last - group * groupSize, groupSize);
+            int word = inGroup / codesPerWord;
+            kernel.decode(
+                    data,
+                    block + group * kernel.groupBytes(),
+                    hasOffsets ? block + offsetsStart + 4L * ROWS * group : -1,
+                    word,
+                    Gemm.ceilDivide(end, codesPerWord) - word,
+                    panel,
+                    panelOffset + (column - firstColumn - inGroup % codesPerWord) * ROWS);
         }
     }
 
@@ -198,6 +178,6 @@ final class PackedMatrix implements PreparedMatrix {
 
     @Override
     public long extraBytes() {
-        return (long) Integer.BYTES * data.length;
+        return data.byteSize();
     }
 }

@@ -11,31 +11,27 @@ import parsimony.core.backend.Parallel;
 import parsimony.core.tensor.AffineGroups;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
-import parsimony.core.tensor.DataType;
 
 /**
- * Brings codes, scales and offsets into the order that {@link PackedKernel} reads. A strip holds of {@link PackedKernel#ROWS} rows word 0 of all, then
- * word 1 of all, and so on through all groups; then their scales, then their offsets. As the kernel takes the middle of their range off all codes, an
+ * Brings codes, scales and offsets into the order that {@link PackedKernel} reads. A block of {@link PackedKernel#ROWS} rows holds for each group
+ * its rows' scales, then its words: word 0 of all rows, then word 1, and so on. Behind the last group come the rows' offsets for each group. As the kernel takes the middle of their range off all codes, an
  * offset here is the storage's plus scale · middle; where all are zero, as they are for symmetric grids, none are kept.
  *
  * <p>The simple blocks of GGUF files are words already, in an order that the kernel understands, and only change places.
  */
 final class Packer {
-    private static final int LANES = PackedKernel.ROWS;
+    private static final int ROWS = PackedKernel.ROWS;
 
     private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt STORED_INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfShort STORED_SHORT =
-            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final AffineGroups storage;
     private final int bits;
     private final int middle;
     private final int words;
     private final BlockStorage blocks;
-    private final boolean halfScales;
     private final boolean hasOffsets;
 
     Packer(AffineGroups storage, Parallel parallel) {
@@ -45,14 +41,15 @@ final class Packer {
         words = Gemm.ceilDivide(storage.groupSize(), 32 / bits);
         blocks = storage instanceof BlockStorage stored && hasWords(stored.blocks()) ? stored : null;
         if (blocks != null) {
-            halfScales = true;
             hasOffsets = blocks.blocks() == BlockFormat.Q4_1;
         } else {
-            AtomicBoolean otherScales = new AtomicBoolean();
-            AtomicBoolean offsets = new AtomicBoolean();
-            parallel.run(Gemm.ceilDivide(storage.rows(), LANES), strip -> inspect(strip, otherScales, offsets));
-            halfScales = !otherScales.get();
-            hasOffsets = offsets.get();
+            AtomicBoolean any = new AtomicBoolean();
+            parallel.run(Gemm.ceilDivide(storage.rows(), ROWS), block -> {
+                if (hasOffsets(block * ROWS, Math.min(storage.rows(), (block + 1) * ROWS))) {
+                    any.set(true);
+                }
+            });
+            hasOffsets = any.get();
         }
     }
 
@@ -68,22 +65,15 @@ final class Packer {
         };
     }
 
-    private void inspect(int strip, AtomicBoolean otherScales, AtomicBoolean offsets) {
-        boolean half = true;
-        boolean zero = true;
-        for (int row = strip * LANES; row < Math.min(storage.rows(), (strip + 1) * LANES); row++) {
+    private boolean hasOffsets(int firstRow, int lastRow) {
+        for (int row = firstRow; row < lastRow; row++) {
             for (int group = 0; group < storage.groups(); group++) {
-                float scale = storage.scale(row, group);
-                half &= DataType.F16.round(scale) == scale;
-                zero &= offset(row, group) == 0;
+                if (offset(row, group) != 0) {
+                    return true;
+                }
             }
         }
-        if (!half) {
-            otherScales.set(true);
-        }
-        if (!zero) {
-            offsets.set(true);
-        }
+        return false;
     }
 
     /** What is added to scale · (code − middle). */
@@ -92,40 +82,32 @@ final class Packer {
     }
 
     PackedKernel kernel() {
-        return PackedKernel.of(
-                bits,
-                middle,
-                storage.groups(),
-                words,
-                halfScales,
-                blocks != null && blocks.blocks().bits() == 4);
+        boolean halves = blocks != null && blocks.blocks().bits() == 4;
+        return new PackedKernel(bits, middle, storage.groups(), words, halves);
+    }
+
+    int wordsPerGroup() {
+        return words;
     }
 
     boolean hasOffsets() {
         return hasOffsets;
     }
 
-    /** Writes a row of a strip. */
-    void pack(int row, PackedKernel kernel, int[] target, int strip) {
-        int lane = strip + row % LANES;
+    /** Writes a row of a block to {@code target}, which holds the block alone. */
+    void pack(int row, int[] target) {
+        int lane = row % ROWS;
+        int groupInts = ROWS * (1 + words);
         if (blocks != null) {
             packBlocks(row, target, lane);
         } else {
-            packCodes(row, kernel.groupColumns(), target, lane);
+            packCodes(row, target, lane);
         }
-        int scales = lane + kernel.codeInts();
-        int offsets = scales + kernel.scaleInts();
+        int offsets = lane + groupInts * storage.groups();
         for (int group = 0; group < storage.groups(); group++) {
-            if (!halfScales) {
-                target[scales + group * PackedKernel.STRIDE] = Float.floatToRawIntBits(storage.scale(row, group));
-            } else {
-                int half = blocks != null
-                        ? blocks.data().get(STORED_SHORT, block(row, group))
-                        : Float.floatToFloat16(storage.scale(row, group));
-                target[scales + (group >> 1) * PackedKernel.STRIDE] |= (half & 0xffff) << ((group & 1) << 4);
-            }
+            target[lane + group * groupInts] = Float.floatToRawIntBits(storage.scale(row, group));
             if (hasOffsets) {
-                target[offsets + group * PackedKernel.STRIDE] = Float.floatToRawIntBits(offset(row, group));
+                target[offsets + group * ROWS] = Float.floatToRawIntBits(offset(row, group));
             }
         }
     }
@@ -141,24 +123,27 @@ final class Packer {
         int header = blocks.blocks().bytes() - 4 * words;
         int to = lane;
         for (int group = 0; group < storage.groups(); group++) {
+            to += ROWS;
             long from = block(row, group) + header;
-            for (int word = 0; word < words; word++, to += PackedKernel.STRIDE) {
+            for (int word = 0; word < words; word++, to += ROWS) {
                 target[to] = data.get(STORED_INT, from + 4L * word) ^ flip;
             }
         }
     }
 
-    private void packCodes(int row, int groupColumns, int[] target, int lane) {
+    private void packCodes(int row, int[] target, int lane) {
+        int groupColumns = words * (32 / bits);
         byte[] codes = new byte[storage.columns()];
         byte[] padded = new byte[groupColumns + Long.BYTES];
         storage.readCodes(row, codes, 0);
         int to = lane;
         for (int group = 0; group < storage.groups(); group++) {
+            to += ROWS;
             int first = group * storage.groupSize();
             int count = Math.min(storage.groupSize(), codes.length - first);
             System.arraycopy(codes, first, padded, 0, count);
             Arrays.fill(padded, count, groupColumns, (byte) middle);
-            for (int word = 0; word < words; word++, to += PackedKernel.STRIDE) {
+            for (int word = 0; word < words; word++, to += ROWS) {
                 target[to] = word(padded, word * (32 / bits));
             }
         }

@@ -16,7 +16,6 @@ final class Scratch {
     private float[] right = {};
     private float[] rows = {};
     private float[] inputs = {};
-    private float[] interleaved = {};
     private float[] inputSums = {};
 
     private Scratch() {}
@@ -56,14 +55,6 @@ final class Scratch {
             inputs = new float[size];
         }
         return inputs;
-    }
-
-    /** For inputs side by side. */
-    float[] interleaved(int size) {
-        if (interleaved.length < size) {
-            interleaved = new float[size];
-        }
-        return interleaved;
     }
 
     /** For sums of inputs. */
