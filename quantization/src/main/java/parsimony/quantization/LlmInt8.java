@@ -23,7 +23,7 @@ import parsimony.core.tensor.WeightStorage;
  * is and kept out of its token's scale, but meets a weight of 8 bits. As in the authors' bitsandbytes, an outlier feature that
  * stays below the threshold in some token counts for the scale of that token.
  *
- * <p>Try: {@code threshold=inf} is vector-wise quantization alone. On {@code planted-outliers} it loses what the default keeps.
+ * <p>Try: {@code threshold=inf} is vector-wise quantization alone; compare the two on {@code planted-outliers}.
  */
 @Paper(survey = 7)
 public final class LlmInt8 extends LayerwiseCompressor<LlmInt8.Options> {

@@ -24,8 +24,8 @@ import parsimony.core.tensor.WeightStorage;
  * with keys and probabilities with values, stays in 32 bits. An input that calibration never saw above 0 keeps s = 1, where the
  * authors' code takes 1e-5, which would multiply whatever comes there later by 1e5.
  *
- * <p>Try: {@code alpha=none} is 8 bits without smoothing; on a model without outliers it does as well. On {@code planted-outliers} it
- * does not, least with {@code level=o3}.
+ * <p>Try: {@code alpha=none}, which is 8 bits without smoothing, beside the default, on the plain model and on {@code
+ * planted-outliers}, there also with {@code level=o3}.
  */
 @Paper(survey = 16)
 public final class SmoothQuant extends LayerwiseCompressor<SmoothQuant.Options> {

@@ -13,7 +13,7 @@ import parsimony.core.tensor.Tensor;
  * <p>Where it pays, as first measured (two cores with AVX-512 under changing load, so to a third at best; SparseBenchmark measures it again): one vector
  * times 8192 × 4096 weights, more than the caches hold, beats dense 32-bit floats from 50 % zeros on, 1.1-fold, and 1.5-fold at 70 % and 90 %, but
  * reaches only 0.3 to 0.4 of Q8_0. In the caches (768 × 256) it loses to both, at 0.3 to 0.6 of dense: spreading costs more than the zeros save. Four
- * vectors are even with dense out of the caches and lose in them. 128 vectors are even up to 70 % and 1.5-fold at 90 %, out of the caches only. What
+ * vectors are even with dense out of the caches and lose in them. 128 vectors take twice as long as dense at 50 %, are even at 70 % and 1.5-fold at 90 %, out of the caches only. What
  * pruning always saves is memory; 2:4 is no faster than any other half.
  */
 final class SparseMatrix implements PreparedMatrix {
