@@ -1,6 +1,7 @@
 package parsimony.pruning;
 
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import parsimony.core.technique.DampedHessian;
 import parsimony.core.technique.ErrorCompensation;
 import parsimony.core.technique.LayerwiseCompressor;
@@ -86,11 +87,7 @@ public final class SparseGpt extends LayerwiseCompressor<SparseGpt.Options> {
         }
         Rounding rounding = options.bits == null ? null : new Rounding(task, options.bits);
         DampedHessian damped = DampedHessian.of(task.statistics().hessian(), options.damping, task);
-        damped.dead().stream().forEach(column -> {
-            for (int row = 0; row < task.rows(); row++) {
-                task.weights().array()[row * task.columns() + column] = 0;
-            }
-        });
+        damped.clearDead(task.weights(), IntUnaryOperator.identity());
         Tensor inverse = damped.inverseFactor();
         PruningMask mask = new PruningMask(task);
         PruningMask.Score score = (row, column) -> {

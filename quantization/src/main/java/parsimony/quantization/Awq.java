@@ -55,12 +55,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
      */
     public record Options(int bits, int group, boolean symmetric, boolean clip, int grid) {
         public Options {
-            if (bits < 2 || bits > 8) {
-                throw new IllegalArgumentException("bits must be from 2 to 8, not " + bits);
-            }
-            if (group != -1 && group < 1) {
-                throw new IllegalArgumentException("group must be at least 1, or -1 for whole rows, not " + group);
-            }
+            RoundToNearest.checkGrid(bits, group);
             if (grid < 1) {
                 throw new IllegalArgumentException("grid must be at least 1, not " + grid);
             }

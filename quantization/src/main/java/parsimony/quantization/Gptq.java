@@ -113,7 +113,7 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
                 options.actOrder ? DampedHessian.ordered(hessian, order, task.backend()) : hessian,
                 options.damping,
                 task);
-        damped.dead().stream().forEach(place -> clearColumn(weights, order[place]));
+        damped.clearDead(weights, place -> order[place]);
         if (options.staticGroups && !wholeRows) {
             rounding.fitAll(weights);
         }
@@ -130,12 +130,6 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
         return options.mse
                 ? Grid.fitLeastError(weights, offset, count, options.bits, options.symmetric, task.scaleType())
                 : Grid.fit(weights, offset, count, options.bits, options.symmetric, task.scaleType());
-    }
-
-    static void clearColumn(Tensor weights, int column) {
-        for (int row = 0; row < weights.rows(); row++) {
-            weights.array()[row * weights.columns() + column] = 0;
-        }
     }
 
     /** A copy whose column i is column {@code order[i]} of {@code weights}. */

@@ -3,6 +3,7 @@ package parsimony.quantization;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import parsimony.core.technique.DampedHessian;
 import parsimony.core.technique.ErrorCompensation;
@@ -115,7 +116,7 @@ public final class Owq extends LayerwiseCompressor<Owq.Options> {
         }
         DampedHessian damped =
                 DampedHessian.of(DampedHessian.ordered(hessian, order, task.backend()), options.damping, task);
-        damped.dead().stream().forEach(place -> Gptq.clearColumn(weights, place));
+        damped.clearDead(weights, IntUnaryOperator.identity());
         DataType type = Outliers.type(task.scaleType(), task.weights());
         new ErrorCompensation(weights, damped.inverseFactor(), task.backend())
                 .run(columns, options.blockSize, 1, new ErrorCompensation.Rule() {

@@ -1,6 +1,7 @@
 package parsimony.quantization;
 
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import parsimony.core.technique.DampedHessian;
 import parsimony.core.technique.ErrorCompensation;
@@ -106,7 +107,7 @@ public final class Spqr extends LayerwiseCompressor<Spqr.Options> {
         }
         DampedHessian damped = DampedHessian.of(hessian, options.damping, task);
         Tensor weights = Gptq.orderedColumns(task.weights(), order, task.backend());
-        damped.dead().stream().forEach(place -> Gptq.clearColumn(weights, place));
+        damped.clearDead(weights, IntUnaryOperator.identity());
         Tensor inverse = damped.inverseFactor();
         Rounding rounding = new Rounding(task, options, order, weights, inverse);
         new ErrorCompensation(weights, inverse, task.backend())

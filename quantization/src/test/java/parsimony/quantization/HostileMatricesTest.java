@@ -30,8 +30,8 @@ class HostileMatricesTest {
         Tensor weights = normal(12, 20, 1);
         Tensor inputs = normal(50, 20, 2);
         Arrays.fill(weights.array(), 3 * 20, 4 * 20, 0);
-        Gptq.clearColumn(weights, 5);
-        Gptq.clearColumn(inputs, 7);
+        Official.clearColumn(weights, 5);
+        Official.clearColumn(inputs, 7);
         check(spec, weights, inputs, 0.5);
     }
 

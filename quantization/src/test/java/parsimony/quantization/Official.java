@@ -42,7 +42,7 @@ final class Official {
     static Tensor inputsWithDeadColumns() {
         Tensor inputs = inputs();
         for (JsonNode column : GPTQ.get("deadColumns")) {
-            Gptq.clearColumn(inputs, column.asInt());
+            clearColumn(inputs, column.asInt());
         }
         return inputs;
     }
@@ -91,5 +91,12 @@ final class Official {
             }
         }
         return positions;
+    }
+
+    /** Sets a column to zero. */
+    static void clearColumn(Tensor matrix, int column) {
+        for (int row = 0; row < matrix.rows(); row++) {
+            matrix.array()[row * matrix.columns() + column] = 0;
+        }
     }
 }

@@ -3,6 +3,7 @@ package parsimony.core.technique;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import parsimony.core.backend.Backend;
 import parsimony.core.tensor.Matrix;
@@ -115,6 +116,20 @@ public final class DampedHessian {
     /** Inputs that were never anything but zero. */
     public BitSet dead() {
         return dead;
+    }
+
+    /**
+     * Sets the weights of dead inputs to zero, for they are multiplied by nothing else.
+     *
+     * @param weights [out, at least in]
+     * @param column of {@code weights} that belongs to an input of this Hessian
+     */
+    public void clearDead(Tensor weights, IntUnaryOperator column) {
+        dead.stream().map(column).forEach(i -> {
+            for (int row = 0; row < weights.rows(); row++) {
+                weights.array()[row * weights.columns() + i] = 0;
+            }
+        });
     }
 
     /** The share of the mean of the diagonal that was added to it in the end. */
