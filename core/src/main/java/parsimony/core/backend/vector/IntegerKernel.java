@@ -44,14 +44,14 @@ final class IntegerKernel {
     private final int blocksPerGroup;
 
     IntegerKernel(PackedLayout layout) {
-        groups = layout.groups();
-        bits = layout.bits();
-        wordsPerGroup = layout.wordsPerGroup();
-        wordsPerBlock = layout.wordsPerBlock();
+        groups = layout.groups;
+        bits = layout.bits;
+        wordsPerGroup = layout.wordsPerGroup;
+        wordsPerBlock = layout.wordsPerBlock;
         int code = (1 << bits) - 1;
         mask = code << 16 | code;
         placesPerWord = 16 / bits;
-        blocksPerGroup = layout.blocksPerGroup();
+        blocksPerGroup = layout.blocksPerGroup;
     }
 
     /** Bytes from one group's scales to the next one's, between which its words lie. */
@@ -66,11 +66,11 @@ final class IntegerKernel {
     }
 
     /**
-     * Adds up codes · inputs for one vector of inputs and the blocks [first, last) of columns.
+     * Adds scale · input scale · Σ (code − middle) · q of the blocks [first, last) of columns to the outputs of one vector.
      *
      * @param strip where the scales of the first group begin
      * @param inputs as in {@link RoundedInputs.Terms}, from {@code inputsAt} on
-     * @param starts of the sums, from {@code startsAt} on
+     * @param starts of the sums, from {@code at} on, as are the {@code inputScales}
      */
     void multiply(
             MemorySegment data,
@@ -80,17 +80,24 @@ final class IntegerKernel {
             int[] inputs,
             int inputsAt,
             int[] starts,
-            int startsAt,
-            int[] sums) {
+            float[] inputScales,
+            int at,
+            float[] y,
+            int yAt) {
+        FloatVector total0 = FloatVector.fromArray(SPECIES, y, yAt);
+        FloatVector total1 = FloatVector.fromArray(SPECIES, y, yAt + LANES);
+        FloatVector total2 = FloatVector.fromArray(SPECIES, y, yAt + 2 * LANES);
+        FloatVector total3 = FloatVector.fromArray(SPECIES, y, yAt + 3 * LANES);
         int input = inputsAt;
         int inGroup = first % blocksPerGroup;
-        long at = words(strip, first);
+        long group = strip + first / blocksPerGroup * groupBytes();
+        long words = words(strip, first);
         for (int block = first; block < last; block++) {
-            ShortVector sum0 = broadcast(starts, startsAt + block - first);
+            ShortVector sum0 = broadcast(starts, at + block - first);
             ShortVector sum1 = sum0;
-            for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
-                IntVector word0 = word(data, at);
-                IntVector word1 = word(data, at + VECTOR_BYTES);
+            for (int i = 0; i < wordsPerBlock; i++, words += 2 * VECTOR_BYTES) {
+                IntVector word0 = word(data, words);
+                IntVector word1 = word(data, words + VECTOR_BYTES);
                 for (int place = 0; place < placesPerWord; place++) {
                     ShortVector x = broadcast(inputs, input++);
                     sum0 = codes(word0).mul(x).add(sum0);
@@ -99,17 +106,30 @@ final class IntegerKernel {
                     word1 = word1.lanewise(VectorOperators.LSHR, bits);
                 }
             }
-            int to = (block - first) * SUMS;
-            sum0.reinterpretAsInts().intoArray(sums, to);
-            sum1.reinterpretAsInts().intoArray(sums, to + LANES);
+            FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
+            IntVector sums = sum0.reinterpretAsInts();
+            total0 = low(sums).mul(inputScale).fma(scales(data, group), total0);
+            total1 = high(sums).mul(inputScale).fma(scales(data, group + VECTOR_BYTES), total1);
+            sums = sum1.reinterpretAsInts();
+            total2 = low(sums).mul(inputScale).fma(scales(data, group + 2 * VECTOR_BYTES), total2);
+            total3 = high(sums).mul(inputScale).fma(scales(data, group + 3 * VECTOR_BYTES), total3);
             if (++inGroup == blocksPerGroup) {
                 inGroup = 0;
-                at += 4 * VECTOR_BYTES;
+                group = words;
+                words += 4 * VECTOR_BYTES;
             }
         }
+        total0.intoArray(y, yAt);
+        total1.intoArray(y, yAt + LANES);
+        total2.intoArray(y, yAt + 2 * LANES);
+        total3.intoArray(y, yAt + 3 * LANES);
     }
 
-    /** As {@link #multiply}, for a tile of {@link #VECTORS} vectors, whose blocks follow each other. */
+    /**
+     * Adds up codes · inputs of the blocks [first, last) of columns for a tile of {@link #VECTORS} vectors.
+     *
+     * @param sums gets for each block and vector its starting number plus Σ code · q, as 16 bits of each row
+     */
     void multiplyTile(
             MemorySegment data,
             long strip,

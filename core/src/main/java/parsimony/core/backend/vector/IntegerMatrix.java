@@ -33,7 +33,7 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     private IntegerMatrix(AffineGroups storage, PackedLayout layout, Parallel parallel, Gemm gemm) {
-        super(storage, parallel, gemm, ROWS, ROWS + ROWS / 2 * layout.wordsPerGroup());
+        super(storage, parallel, gemm, ROWS, ROWS + ROWS / 2 * layout.wordsPerGroup);
         this.layout = layout;
         kernel = new IntegerKernel(layout);
         pack();
@@ -41,7 +41,7 @@ final class IntegerMatrix extends PackedMatrix {
 
     private static PackedLayout layout(AffineGroups storage) {
         int middle = 1 << (storage.bits() - 1);
-        return PackedLayout.of(storage.columns(), storage.bits() <= 2 ? 2 : 4, middle, storage.groupSize());
+        return new PackedLayout(storage.columns(), storage.bits() <= 2 ? 2 : 4, middle, storage.groupSize());
     }
 
     @Override
@@ -53,9 +53,9 @@ final class IntegerMatrix extends PackedMatrix {
         short[] words = words(row);
         int to = vector * IntegerKernel.LANES + lane;
         int from = 0;
-        for (int group = 0; group < layout.groups(); group++) {
+        for (int group = 0; group < layout.groups; group++) {
             to += ROWS;
-            for (int word = 0; word < layout.wordsPerGroup(); word++, to += ROWS / 2) {
+            for (int word = 0; word < layout.wordsPerGroup; word++, to += ROWS / 2) {
                 target[to] |= (words[from++] & 0xffff) << shift;
             }
         }
@@ -63,16 +63,16 @@ final class IntegerMatrix extends PackedMatrix {
 
     /** The codes of a row, each group's in words of its own, the first in the lowest bits. */
     private short[] words(int row) {
-        int bits = layout.bits();
+        int bits = layout.bits;
         int wordColumns = Short.SIZE / bits;
         byte[] codes = new byte[storage.columns() + Long.BYTES];
         storage.readCodes(row, codes, 0);
-        short[] words = new short[layout.groups() * layout.wordsPerGroup()];
+        short[] words = new short[layout.groups * layout.wordsPerGroup];
         int word = 0;
-        for (int group = 0; group < layout.groups(); group++) {
-            int first = group * layout.groupSize();
-            int last = Math.min(first + layout.groupSize(), storage.columns());
-            for (int i = 0; i < layout.wordsPerGroup(); i++, word++) {
+        for (int group = 0; group < layout.groups; group++) {
+            int first = group * layout.groupSize;
+            int last = Math.min(first + layout.groupSize, storage.columns());
+            for (int i = 0; i < layout.wordsPerGroup; i++, word++) {
                 int column = first + i * wordColumns;
                 int count = Math.min(wordColumns, last - column);
                 if (count > 0) {
@@ -127,7 +127,7 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     private void addOffsets(int strip, RoundedInputs inputs, float[] outputs) {
-        float[] sums = Scratch.get().inputSums(layout.groups());
+        float[] sums = Scratch.get().inputSums(layout.groups);
         for (int vector = 0; vector < inputs.batch(); vector++) {
             inputs.groupSums(vector, sums);
             kernel.addOffsets(data, offsets(strip), sums, outputs, vector * ROWS);
@@ -136,22 +136,19 @@ final class IntegerMatrix extends PackedMatrix {
 
     /** Multiplies all inputs by a strip: first what they were rounded to, block by block, then what that left over, in the same order. */
     private void multiplyStrip(long strip, RoundedInputs inputs, float[] outputs) {
-        int blocks = layout.blocks();
-        for (int first = 0; first < blocks; first += BLOCKS) {
-            int last = Math.min(blocks, first + BLOCKS);
+        int blocks = layout.blocks;
+        int step = inputs.tileVectors() == 1 ? blocks : BLOCKS;
+        for (int first = 0; first < blocks; first += step) {
+            int last = Math.min(blocks, first + step);
             unpack(strip, first, last, inputs);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
                 multiplyTile(strip, first, last, inputs, inputs.whole(), tile, outputs);
             }
         }
-        for (int block = 0; block < blocks; block++) {
-            boolean unpacked = false;
+        for (int block = inputs.nextPeaked(0); block < blocks; block = inputs.nextPeaked(block + 1)) {
+            unpack(strip, block, block + 1, inputs);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
                 if (inputs.isPeaked(tile, block)) {
-                    if (!unpacked) {
-                        unpack(strip, block, block + 1, inputs);
-                        unpacked = true;
-                    }
                     multiplyTile(strip, block, block + 1, inputs, inputs.remainder(), tile, outputs);
                 }
             }
@@ -177,16 +174,19 @@ final class IntegerMatrix extends PackedMatrix {
             RoundedInputs.Terms terms,
             int tile,
             float[] outputs) {
-        Scratch scratch = Scratch.get();
         int vectors = inputs.tileVectors();
-        int[] sums = scratch.integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
-        int at = (tile * layout.blocks() + first) * vectors;
-        int inputsAt = at * layout.columnsPerBlock();
+        int at = (tile * layout.blocks + first) * vectors;
+        int inputsAt = at * layout.columnsPerBlock;
         if (vectors == 1) {
-            kernel.multiply(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
-        } else if (isUnpacked(inputs)) {
-            kernel.multiplyUnpacked(
-                    scratch.codes(BLOCKS), last - first, terms.inputs, inputsAt, terms.starts, at, sums);
+            kernel.multiply(
+                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, outputs, 0);
+            return;
+        }
+        Scratch scratch = Scratch.get();
+        int[] sums = scratch.integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
+        if (isUnpacked(inputs)) {
+            int[] codes = scratch.codes(BLOCKS);
+            kernel.multiplyUnpacked(codes, last - first, terms.inputs, inputsAt, terms.starts, at, sums);
         } else {
             kernel.multiplyTile(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
         }

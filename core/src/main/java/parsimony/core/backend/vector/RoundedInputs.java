@@ -1,6 +1,7 @@
 package parsimony.core.backend.vector;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -34,7 +35,9 @@ final class RoundedInputs {
     private PackedLayout layout;
     private int batch;
     private int tileVectors;
+    private int tiles;
     private boolean[] peaked = {};
+    private final BitSet peakedInAny = new BitSet();
 
     /** Rounded numbers of all vectors. The inputs are the sum of two of these, of which the second one is mostly unused. */
     static final class Terms {
@@ -62,7 +65,7 @@ final class RoundedInputs {
     /**
      * Takes vectors in.
      *
-     * @param x holds vectors of {@code layout.columns()} inputs
+     * @param x holds vectors of {@code layout.columns} inputs
      * @param firstVector the first of them to take
      * @param tileVectors vectors of a tile; the last tile is filled up with zeros
      */
@@ -70,31 +73,38 @@ final class RoundedInputs {
         this.layout = layout;
         this.batch = batch;
         this.tileVectors = tileVectors;
-        int blocks = tiles() * layout.blocks();
-        whole.ensure(blocks * tileVectors, layout.columnsPerBlock());
-        remainder.ensure(blocks * tileVectors, layout.columnsPerBlock());
+        tiles = Gemm.ceilDivide(batch, tileVectors);
+        int blocks = tiles * layout.blocks;
+        whole.ensure(blocks * tileVectors, layout.columnsPerBlock);
+        remainder.ensure(blocks * tileVectors, layout.columnsPerBlock);
         if (peaked.length < blocks) {
             peaked = new boolean[blocks];
         }
-        if (tiles() == 1) {
+        if (tiles == 1) {
             roundTile(x, firstVector, 0);
         } else {
-            parallel.run(tiles(), tile -> roundTile(x, firstVector, tile));
+            parallel.run(tiles, tile -> roundTile(x, firstVector, tile));
+        }
+        peakedInAny.clear();
+        for (int i = 0; i < blocks; i++) {
+            if (peaked[i]) {
+                peakedInAny.set(i % layout.blocks);
+            }
         }
     }
 
     private void roundTile(float[] x, int firstVector, int tile) {
         float[] values = new float[COLUMNS * tileVectors];
         int[] pairs = new int[COLUMNS];
-        for (int block = 0; block < layout.blocks(); block++) {
-            int index = tile * layout.blocks() + block;
+        for (int block = 0; block < layout.blocks; block++) {
+            int index = tile * layout.blocks + block;
             peaked[index] = false;
             for (int i = 0; i < tileVectors; i++) {
                 int vector = tile * tileVectors + i;
                 int columns = vector < batch ? layout.blockColumns(block) : 0;
                 int at = i * COLUMNS;
                 if (columns > 0) {
-                    int from = (firstVector + vector) * layout.columns() + layout.firstColumn(block);
+                    int from = (firstVector + vector) * layout.columns + layout.firstColumn(block);
                     System.arraycopy(x, from, values, at, columns);
                 }
                 Arrays.fill(values, at + columns, at + COLUMNS, 0);
@@ -127,14 +137,14 @@ final class RoundedInputs {
             sizes = sizes.add(q.abs());
             q.and(0xffff).or(q.lanewise(VectorOperators.LSHL, 16)).intoArray(pairs, i);
         }
-        System.arraycopy(pairs, 0, to.inputs, index * layout.columnsPerBlock(), layout.columnsPerBlock());
+        System.arraycopy(pairs, 0, to.inputs, index * layout.columnsPerBlock, layout.columnsPerBlock);
         int sum = sums.reduceLanes(VectorOperators.ADD);
-        int start = -layout.middle() * sum;
+        int start = -layout.middle * sum;
         to.starts[index] = start & 0xffff | start << 16;
         to.scales[index] = scale;
         to.sums[index] = scale * sum;
         int size = sizes.reduceLanes(VectorOperators.ADD);
-        return size > 0 && size < PEAKED * layout.columnsPerBlock();
+        return size > 0 && size < PEAKED * layout.columnsPerBlock;
     }
 
     /** Rounds what rounding left of a block; nothing where no number stands out, for a vector may not depend on the others of its tile. */
@@ -157,10 +167,10 @@ final class RoundedInputs {
 
     /** Sums of the rounded inputs of one vector in each of its groups. */
     void groupSums(int vector, float[] sums) {
-        Arrays.fill(sums, 0, layout.groups(), 0);
+        Arrays.fill(sums, 0, layout.groups, 0);
         int tile = vector / tileVectors;
-        for (int block = 0; block < layout.blocks(); block++) {
-            int index = (tile * layout.blocks() + block) * tileVectors + vector % tileVectors;
+        for (int block = 0; block < layout.blocks; block++) {
+            int index = (tile * layout.blocks + block) * tileVectors + vector % tileVectors;
             float sum = whole.sums[index];
             if (isPeaked(tile, block)) {
                 sum += remainder.sums[index];
@@ -170,7 +180,7 @@ final class RoundedInputs {
     }
 
     int tiles() {
-        return Gemm.ceilDivide(batch, tileVectors);
+        return tiles;
     }
 
     int batch() {
@@ -189,8 +199,13 @@ final class RoundedInputs {
         return remainder;
     }
 
+    /** The first block from {@code block} on that was rounded twice in any tile; the number of blocks if there is none. */
+    int nextPeaked(int block) {
+        return peakedInAny.nextSetBit(block) < 0 ? layout.blocks : peakedInAny.nextSetBit(block);
+    }
+
     /** Whether a block was rounded twice, which it is if a number stands out in one of the tile's vectors. */
     boolean isPeaked(int tile, int block) {
-        return peaked[tile * layout.blocks() + block];
+        return peaked[tile * layout.blocks + block];
     }
 }
