@@ -36,6 +36,7 @@ public final class HtmlReport {
                 .put("facts", facts(comparison))
                 .put("head", head())
                 .put("rows", rows(comparison))
+                .put("missing", missing(comparison))
                 .put("techniques", techniques(comparison.rows()))
                 .put("text", escaped(comparison.text().name()))
                 .put("protocol", escaped(comparison.text().protocol()))
@@ -123,6 +124,16 @@ public final class HtmlReport {
             html.append("</tr>\n");
         }
         return html.toString();
+    }
+
+    /** Says so where the table has fewer rows than were asked for. */
+    private static String missing(Comparison comparison) {
+        if (comparison.missing().isEmpty()) {
+            return "";
+        }
+        return comparison.missing().stream()
+                .map(technique -> "<code>" + escaped(technique) + "</code>")
+                .collect(Collectors.joining(" ", "<p class=\"prose missing\">Asked for and not measured: ", "</p>\n"));
     }
 
     /** The specification without the name that the row already bears. */

@@ -62,7 +62,8 @@ class HtmlReportTest {
                 new Comparison.TextRecord(evil, evil, 1, 1, evil),
                 new Comparison.MachineRecord(evil, evil, 1, 1, 1, evil, evil, evil, evil),
                 sample.seed(),
-                rows);
+                rows,
+                List.of(evil));
         String page = page(comparison);
         assertThat(page.split("<script", -1)).hasSize(4);
         assertThat(page.split("</script", -1)).hasSize(4);
