@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Comparison.MachineRecord;
@@ -53,9 +54,11 @@ public final class HtmlReport {
         String sentence = unbroken(escaped(finding.sentence()));
         return comparison.rows().stream()
                 .map(row -> escaped(row.technique()))
-                .filter(technique -> sentence.contains(" " + technique))
+                .filter(technique ->
+                        sentence.contains(" " + technique + ":") || sentence.contains(" " + technique + ","))
                 .max((a, b) -> Integer.compare(a.length(), b.length()))
-                .map(technique -> sentence.replace(technique, "<code>" + technique + "</code>"))
+                .map(technique ->
+                        sentence.replaceAll(" (" + Pattern.quote(technique) + ")(?=[:,])", " <code>$1</code>"))
                 .orElse(sentence);
     }
 
