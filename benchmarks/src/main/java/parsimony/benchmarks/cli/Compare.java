@@ -2,6 +2,7 @@ package parsimony.benchmarks.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -17,16 +19,17 @@ import parsimony.benchmarks.Build;
 import parsimony.benchmarks.Machine;
 import parsimony.benchmarks.compare.CompareJob;
 import parsimony.benchmarks.compare.Comparison;
-import parsimony.benchmarks.compare.Measurement;
 import parsimony.benchmarks.report.HtmlReport;
 import parsimony.benchmarks.report.ResultFile;
 import parsimony.benchmarks.report.TerminalTable;
 import parsimony.core.backend.Backend;
 import parsimony.core.eval.Speed;
 import parsimony.core.io.LanguageModel;
+import parsimony.core.technique.TechniqueException;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.WeightStorage;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -38,7 +41,7 @@ import picocli.CommandLine.Spec;
             "Apply techniques to copies of a model and show what each costs and saves: size, quality on held-out text, speed, memory.",
             "Of the default text it reads a sample of " + Compare.TEXT_BYTES + " bytes, with --quick of "
                     + Compare.QUICK_TEXT_BYTES + ".",
-            "Writes a JSON record and a page for the browser beside the table."
+            "Writes a JSON record and a page for the browser beside the table, anew with each row: a run that is stopped leaves the rows that it finished."
         },
         footer = {
             "",
@@ -49,11 +52,11 @@ import picocli.CommandLine.Spec;
         })
 final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
-    static final long TEXT_BYTES = 100_000;
+    static final long TEXT_BYTES = 64_000;
     static final long QUICK_TEXT_BYTES = 20_000;
-    private static final Duration QUICK_TIME = Duration.ofSeconds(100);
-    private static final Speed.Options QUICK_SPEED = new Speed.Options(256, 32, Duration.ofMillis(250), 3, 0);
-    private static final int QUICK_SEQUENCES = 8;
+    private static final Duration QUICK_TIME = Duration.ofSeconds(105);
+    private static final Speed.Options QUICK_SPEED = new Speed.Options(128, 16, Duration.ofMillis(250), 9, 0);
+    private static final int QUICK_SEQUENCES = 4;
 
     @Mixin
     private CommonOptions common;
@@ -75,7 +78,7 @@ final class Compare implements Callable<Integer> {
     @Mixin
     private CalibrationOptions calibration;
 
-    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 100 seconds.")
+    @Option(names = "--quick", description = "One row a technique, less text, and no new row after 105 seconds.")
     private boolean quick;
 
     @Option(
@@ -116,7 +119,9 @@ final class Compare implements Callable<Integer> {
                     + backend.name() + ": " + backend.description());
             table.begin();
             StatusLine status = new StatusLine(err, Terminal.showsErrors());
-            CompareJob.Result result = new CompareJob(opened, backend, options).run(new CompareJob.Listener() {
+            List<TechniqueSpec> failures = new ArrayList<>();
+            Recorder recorder = new Recorder(opened, text, machine(backend, began));
+            new CompareJob(opened, backend, options).run(new CompareJob.Listener() {
                 @Override
                 public void doing(String what) {
                     status.show(what);
@@ -129,9 +134,10 @@ final class Compare implements Callable<Integer> {
                 }
 
                 @Override
-                public void measured(Measurement row) {
+                public void measured(CompareJob.Result soFar) {
                     status.clear();
-                    table.row(row);
+                    table.row(soFar.rows().getLast());
+                    recorder.record(soFar);
                 }
 
                 @Override
@@ -139,28 +145,57 @@ final class Compare implements Callable<Integer> {
                     status.clear();
                     err.println("left out, the time is up: " + technique);
                 }
+
+                @Override
+                public void failed(TechniqueSpec technique, TechniqueException why) {
+                    status.clear();
+                    err.println("left out, " + technique + ": " + why.getMessage());
+                    failures.add(technique);
+                }
             });
-            Comparison comparison = new Comparison(
+            table.end(recorder.last.text());
+            err.println("written: " + recorder.json + ", " + recorder.page);
+            return failures.isEmpty() ? ExitCode.OK : ExitCode.SOFTWARE;
+        }
+    }
+
+    /** Keeps the files up to date with the rows. */
+    private final class Recorder {
+        private final Path json = output.resolve("compare.json");
+        private final Path page = output.resolve("compare.html");
+        private final Comparison.ModelRecord opened;
+        private final HeldOutOptions.Text heldOut;
+        private final Comparison.MachineRecord machine;
+        private Comparison last;
+
+        Recorder(LanguageModel opened, HeldOutOptions.Text heldOut, Comparison.MachineRecord machine) {
+            this.opened = new Comparison.ModelRecord(
+                    opened.name(), sha256(opened), opened.transformer().config().parameters());
+            this.heldOut = heldOut;
+            this.machine = machine;
+        }
+
+        void record(CompareJob.Result result) {
+            last = new Comparison(
                     command(),
-                    new Comparison.ModelRecord(
-                            opened.name(),
-                            sha256(opened),
-                            opened.transformer().config().parameters()),
+                    opened,
                     new Comparison.TextRecord(
-                            text.name(),
-                            text.corpus().sha256(),
+                            heldOut.name(),
+                            heldOut.corpus().sha256(),
                             result.protocol().bytes(),
                             result.protocol().tokens(),
                             result.protocol().windows()),
-                    machine(backend, began),
+                    machine,
                     common.seed(),
-                    result.rows());
-            table.end(comparison.text());
-            ResultFile.write(comparison, output.resolve("compare.json"));
-            HtmlReport.write(comparison, output.resolve("compare.html"));
-            err.println("written: " + output.resolve("compare.json") + ", " + output.resolve("compare.html"));
+                    result.rows(),
+                    result.missing().stream().map(TechniqueSpec::toString).toList());
+            try {
+                ResultFile.write(last, json);
+                HtmlReport.write(last, page);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
-        return 0;
     }
 
     /** What to type to get this again. */

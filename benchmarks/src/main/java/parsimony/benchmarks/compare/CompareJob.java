@@ -23,6 +23,7 @@ import parsimony.core.technique.Progress;
 import parsimony.core.technique.Survey;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueContext;
+import parsimony.core.technique.TechniqueException;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.technique.Techniques;
 import parsimony.core.tensor.DataType;
@@ -66,17 +67,27 @@ public final class CompareJob {
         /** Something that the user should know. */
         void noted(String message);
 
-        void measured(Measurement row);
+        /** Another row is there: the last of these. */
+        void measured(Result soFar);
 
         /** The time is up before this row was begun. */
         void skipped(TechniqueSpec technique);
+
+        /** This technique cannot be applied to this model; the others go on. */
+        void failed(TechniqueSpec technique, TechniqueException why);
     }
 
     /**
-     * @param rows one for each technique that was measured
+     * @param rows one for each technique that was measured, the dense baseline first
+     * @param missing techniques that were asked for and are not measured yet, or not at all
      * @param protocol of the quality measurement
      */
-    public record Result(List<Measurement> rows, Evaluation.Protocol protocol) {}
+    public record Result(List<Measurement> rows, List<TechniqueSpec> missing, Evaluation.Protocol protocol) {
+        public Result {
+            rows = List.copyOf(rows);
+            missing = List.copyOf(missing);
+        }
+    }
 
     public CompareJob(LanguageModel model, Backend backend, Options options) {
         this.model = model;
@@ -95,8 +106,8 @@ public final class CompareJob {
         return specs;
     }
 
-    /** Measures everything, row by row. */
-    public Result run(Listener listener) {
+    /** Measures everything, row by row; the listener gets the rows. */
+    public void run(Listener listener) {
         long started = System.nanoTime();
         Ops ops = new Ops(backend);
         listener.doing("encoding the held-out text");
@@ -108,12 +119,13 @@ public final class CompareJob {
                 new TechniqueSpec(List.of(new TechniqueSpec.Step<>(new Dense(), new Dense.Options(DataType.F32))));
         Transformer baseline = dense.apply(model.transformer(), context);
         Reference reference = new Reference(baseline);
+        Evaluator evaluator = new Evaluator(ops, options.context);
         Map<String, TechniqueSpec> specs = new LinkedHashMap<>();
         specs.put(dense.toString(), dense);
         options.techniques.forEach(spec -> specs.putIfAbsent(spec.toString(), spec));
 
         List<Measurement> rows = new ArrayList<>();
-        Evaluation.Protocol protocol = null;
+        List<TechniqueSpec> missing = new ArrayList<>(specs.values());
         for (TechniqueSpec spec : specs.values()) {
             if (!rows.isEmpty() && isOver(started)) {
                 listener.skipped(spec);
@@ -133,15 +145,15 @@ public final class CompareJob {
                 applySeconds = (System.nanoTime() - applying) / 1e9;
                 Speed.measure(ops, compressed, PROBE_SPEED);
                 peak = probe.peak();
+            } catch (TechniqueException e) {
+                listener.failed(spec, e);
+                continue;
             }
-            Evaluation quality = new Evaluator(ops, options.context)
-                    .evaluate(
-                            compressed,
-                            reference,
-                            text,
-                            (scored, tokens, bits) ->
-                                    listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
-            protocol = quality.protocol();
+            Evaluation quality = evaluator.evaluate(
+                    compressed,
+                    reference,
+                    text,
+                    (scored, tokens, bits) -> listener.doing(spec + ": quality, " + 100 * scored / tokens + " %"));
             listener.doing(spec + ": speed");
             Speed.Comparison speed = Speed.compare(ops, compressed, baseline, options.speed);
             double denseBits = rows.isEmpty()
@@ -168,9 +180,9 @@ public final class CompareJob {
                     rows.isEmpty() ? 1 : speed.decodeRatio(),
                     applySeconds);
             rows.add(row);
-            listener.measured(row);
+            missing.remove(spec);
+            listener.measured(new Result(rows, missing, quality.protocol()));
         }
-        return new Result(rows, protocol);
     }
 
     private boolean isOver(long started) {

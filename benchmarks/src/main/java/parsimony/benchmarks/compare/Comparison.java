@@ -11,11 +11,19 @@ import java.util.List;
  * @param machine where
  * @param seed of everything random
  * @param rows in the order in which they were measured; the first is the dense model in 32 bits
+ * @param missing techniques that were asked for and not measured, as the run was stopped before or its time was up
  */
 public record Comparison(
-        String command, ModelRecord model, TextRecord text, MachineRecord machine, long seed, List<Measurement> rows) {
+        String command,
+        ModelRecord model,
+        TextRecord text,
+        MachineRecord machine,
+        long seed,
+        List<Measurement> rows,
+        List<String> missing) {
     public Comparison {
         rows = List.copyOf(rows);
+        missing = List.copyOf(missing);
         if (rows.isEmpty()) {
             throw new IllegalArgumentException("a comparison has at least one row, that of the dense model");
         }

@@ -5,11 +5,13 @@ import parsimony.benchmarks.compare.Measurement.PeakMemory;
 import parsimony.core.tensor.NativeMemory;
 
 /**
- * Watches how much memory is held above what was held before. The heap is collected again and again meanwhile, so that garbage does not count;
- * nothing that is timed may run under a probe.
+ * Watches how much memory is held above what was held before. The heap is collected again and again meanwhile, so that garbage does not count, but
+ * no more than a tenth of the time is spent on that: a peak that lasts for less than ten collections may be missed. No speed may be measured under a
+ * probe.
  */
 final class MemoryProbe implements AutoCloseable {
-    private static final long PAUSE_MILLISECONDS = 30;
+    private static final long SHORTEST_PAUSE_MILLISECONDS = 30;
+    private static final int PAUSES_A_COLLECTION = 9;
 
     private final long heapBefore;
     private final long allocatedBefore;
@@ -30,9 +32,11 @@ final class MemoryProbe implements AutoCloseable {
 
     private void watch() {
         while (!stopped) {
+            long started = System.nanoTime();
             heapPeak = Math.max(heapPeak, liveHeap());
+            long milliseconds = (System.nanoTime() - started) / 1_000_000;
             try {
-                Thread.sleep(PAUSE_MILLISECONDS);
+                Thread.sleep(Math.max(SHORTEST_PAUSE_MILLISECONDS, PAUSES_A_COLLECTION * milliseconds));
             } catch (InterruptedException e) {
                 return;
             }
@@ -47,7 +51,7 @@ final class MemoryProbe implements AutoCloseable {
     /** The most that was held at once of each kind since the probe was made, beyond what was held then. */
     PeakMemory peak() {
         return new PeakMemory(
-                heapPeak - heapBefore,
+                Math.max(heapPeak, liveHeap()) - heapBefore,
                 NativeMemory.allocated().peak() - allocatedBefore,
                 NativeMemory.mapped().peak() - mappedBefore);
     }
@@ -55,6 +59,7 @@ final class MemoryProbe implements AutoCloseable {
     @Override
     public void close() {
         stopped = true;
+        watcher.interrupt();
         try {
             watcher.join();
         } catch (InterruptedException e) {

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Comparison.MachineRecord;
@@ -36,6 +37,7 @@ public final class HtmlReport {
                 .put("facts", facts(comparison))
                 .put("head", head())
                 .put("rows", rows(comparison))
+                .put("missing", missing(comparison))
                 .put("techniques", techniques(comparison.rows()))
                 .put("text", escaped(comparison.text().name()))
                 .put("protocol", escaped(comparison.text().protocol()))
@@ -52,9 +54,11 @@ public final class HtmlReport {
         String sentence = unbroken(escaped(finding.sentence()));
         return comparison.rows().stream()
                 .map(row -> escaped(row.technique()))
-                .filter(technique -> sentence.contains(" " + technique))
+                .filter(technique ->
+                        sentence.contains(" " + technique + ":") || sentence.contains(" " + technique + ","))
                 .max((a, b) -> Integer.compare(a.length(), b.length()))
-                .map(technique -> sentence.replace(technique, "<code>" + technique + "</code>"))
+                .map(technique ->
+                        sentence.replaceAll(" (" + Pattern.quote(technique) + ")(?=[:,])", " <code>$1</code>"))
                 .orElse(sentence);
     }
 
@@ -123,6 +127,16 @@ public final class HtmlReport {
             html.append("</tr>\n");
         }
         return html.toString();
+    }
+
+    /** Says so where the table has fewer rows than were asked for. */
+    private static String missing(Comparison comparison) {
+        if (comparison.missing().isEmpty()) {
+            return "";
+        }
+        return comparison.missing().stream()
+                .map(technique -> "<code>" + escaped(technique) + "</code>")
+                .collect(Collectors.joining(" ", "<p class=\"prose missing\">Asked for and not measured: ", "</p>\n"));
     }
 
     /** The specification without the name that the row already bears. */

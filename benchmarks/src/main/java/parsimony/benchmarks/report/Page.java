@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 
 /**
  * An HTML page that needs nothing else: style, script, chart library and record are inside it, and its content policy forbids it the network. A page
- * {@code name} is made of the template {@code name.html} and the script {@code name.js}.
+ * {@code name} is made of the template {@code name.html}, which is put into that of all pages, {@code page.html}, and of the script {@code name.js}.
  */
 final class Page {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
@@ -46,15 +46,19 @@ final class Page {
         put("style", resource("report.css"));
         put("script", resource(name + ".js"));
         put("charts", chartLibrary());
-        // One pass over the template, so that what was put in is never searched for placeholders.
-        String html = PLACEHOLDER.matcher(resource(name + ".html")).replaceAll(match -> {
+        put("content", filled(name + ".html"));
+        ResultFile.replace(file, filled("page.html"));
+    }
+
+    /** One pass over a template, so that what was put in is never searched for placeholders. */
+    private String filled(String template) throws IOException {
+        return PLACEHOLDER.matcher(resource(template)).replaceAll(match -> {
             String part = parts.get(match.group(1));
             if (part == null) {
-                throw new IllegalStateException(name + ".html asks for " + match.group());
+                throw new IllegalStateException(template + " asks for " + match.group());
             }
             return Matcher.quoteReplacement(part);
         });
-        ResultFile.replace(file, html);
     }
 
     /** A fact for the list in the page's header. */

@@ -265,6 +265,10 @@
       return { left: x - LABEL.point, right: x + LABEL.point, top: y - LABEL.point, bottom: y + LABEL.point };
     });
     taken.push({ left: 0, right: 120, top: 0, bottom: 30 }); // The name of the axis stands here.
+    if (Number.isFinite(bitsPerByte(dense))) {
+      const level = chart.convertToPixel({ yAxisIndex: 0 }, bitsPerByte(dense)); // The dotted line would strike a label through.
+      taken.push({ left: 0, right: width, top: level - 1, bottom: level + 1 });
+    }
     pencil.font = `${LABEL.size}px ${getComputedStyle(document.body).fontFamily}`;
     const sides = plot.lessIsBetter ? ["left", "bottom", "top", "right"] : ["right", "bottom", "top", "left"];
     for (const item of items.filter((one) => one.note).sort((a, b) => b.beyond - a.beyond)) {

@@ -103,6 +103,20 @@ class CompareTest {
     }
 
     @Test
+    void goesOnWhereATechniqueCannotBeApplied() throws Exception {
+        // 3 does not divide the 64 columns of this model.
+        assertThat(compare("--apply", "magnitude:pattern=1:3", "--apply", "rtn:bits=8"))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("left out, magnitude:pattern=1:3: ").doesNotContain("\tat ");
+        Comparison result = ResultFile.read(folder.resolve("results/compare.json"));
+        assertThat(result.rows()).extracting(Measurement::technique).containsExactly("dense", "rtn:bits=8");
+        assertThat(result.missing()).containsExactly("magnitude:pattern=1:3");
+        assertThat(folder.resolve("results/compare.html"))
+                .content()
+                .contains("Asked for and not measured: <code>magnitude:pattern=1:3</code>");
+    }
+
+    @Test
     void refusesATechniqueThatDoesNotExistBeforeAnythingRuns() {
         assertThat(compare("--apply", "rtm:bits=4")).isEqualTo(2);
         assertThat(err.toString()).contains("there is no technique 'rtm'").doesNotContain("\tat ");

@@ -1,6 +1,7 @@
 package parsimony.benchmarks.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -14,9 +15,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import parsimony.benchmarks.report.ResultFile;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Linear;
 import parsimony.core.model.TransformerConfig;
+import tools.jackson.databind.json.JsonMapper;
 
 class CompressTest {
     private static final String PROMPT = "public static int indexOf(";
@@ -94,6 +97,61 @@ class CompressTest {
         Cli.run("compress", "--model", gguf, "--output", again).succeeds();
         assertThat(text(again)).isEqualTo(text(gguf));
         assertThat(remains()).isEmpty();
+    }
+
+    /** AWQ also changes what stands before the matrices, so its model is more than the matrices' integers. */
+    @Test
+    void a_balanced_model_predicts_the_same_from_a_folder_from_a_gguf_file_and_in_memory() throws IOException {
+        Path text =
+                Files.writeString(folder.resolve("Text.java"), "class Text {\n    int answer = 42;\n}\n".repeat(20));
+        Path results = folder.resolve("results");
+        Cli.run(
+                        "compare",
+                        "--quick",
+                        "--model",
+                        model,
+                        "--apply",
+                        "awq:bits=4,group=32",
+                        "--text",
+                        text,
+                        "--context",
+                        64,
+                        "--calibration-sequences",
+                        2,
+                        "--calibration-tokens",
+                        64,
+                        "--output",
+                        results)
+                .succeeds();
+        double inMemory = ResultFile.read(results.resolve("compare.json"))
+                .rows()
+                .getLast()
+                .quality()
+                .perplexity();
+
+        for (String name : List.of("out", "out.gguf")) {
+            Path output = folder.resolve(name);
+            Cli.run(
+                            "compress",
+                            "--model",
+                            model,
+                            "--apply",
+                            "awq:bits=4,group=32",
+                            "--calibration-sequences",
+                            2,
+                            "--calibration-tokens",
+                            64,
+                            "--output",
+                            output)
+                    .succeeds();
+            String json = Cli.run("evaluate", "--model", output, "--text", text, "--context", 64, "--json", "-")
+                    .succeeds()
+                    .out();
+            double perplexity =
+                    JsonMapper.shared().readTree(json).get("perplexity").asDouble();
+            // Folders keep norms in bf16, GGUF files the offsets of groups in f16.
+            assertThat(perplexity).as(name).isCloseTo(inMemory, withinPercentage(0.5));
+        }
     }
 
     @Test

@@ -184,9 +184,12 @@ class LauncherTest {
 
     @Test
     void training_a_recipe_fetches_the_text_first() throws Exception {
-        launch("train", "--recipe", "java-5m");
-        launch("train", "--recipe", "java-5m");
+        write("core/src/main/resources/parsimony/core/train/java-5m.json", "{}");
+        launch("train", "--recipe", "none");
         launch("train", "--help");
+        assertThat(calls()).hasSize(1);
+        launch("train", "--recipe", "java-5m");
+        launch("train", "--recipe=java-5m");
         assertThat(calls()).hasSize(2).last().asString().contains("-Pcorpus dependency:copy@corpus");
     }
 

@@ -51,6 +51,14 @@ class HtmlReportTest {
     }
 
     @Test
+    void setsTheTechniqueThatWasFoundAsCodeAndNoOtherWord() throws IOException {
+        Comparison comparison = SampleComparison.with(List.of(
+                SampleComparison.row("dense", "dense", "", 32, 0, 1, 1),
+                SampleComparison.row("rtn", "rtn", "", 4, 0.001, 1, 1)));
+        assertThat(page(comparison)).contains(" is <code>rtn</code>: ").contains("of the dense one&#39;s ");
+    }
+
+    @Test
     void letsNoTextBecomeMarkup() throws IOException {
         String evil = "</script><script>document.title='broken'</script><img src=x onerror=\"x\"> & '{{style}} $1 \\";
         List<Measurement> rows = new ArrayList<>(SampleComparison.comparison().rows());
@@ -62,7 +70,8 @@ class HtmlReportTest {
                 new Comparison.TextRecord(evil, evil, 1, 1, evil),
                 new Comparison.MachineRecord(evil, evil, 1, 1, 1, evil, evil, evil, evil),
                 sample.seed(),
-                rows);
+                rows,
+                List.of(evil));
         String page = page(comparison);
         assertThat(page.split("<script", -1)).hasSize(4);
         assertThat(page.split("</script", -1)).hasSize(4);

@@ -67,7 +67,8 @@ final class SampleComparison {
                         "0123abc",
                         "2026-01-01T12:00:00Z"),
                 1,
-                rows);
+                rows,
+                List.of());
     }
 
     /** A row whose remaining numbers follow plausibly from these. */

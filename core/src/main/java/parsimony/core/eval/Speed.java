@@ -20,12 +20,12 @@ public record Speed(double prefill, double decode) {
      *
      * @param promptTokens tokens of the prompt
      * @param decodedTokens tokens read one by one after it; they are given, so every model does the same work
-     * @param warmUp for how long each model runs before anything is measured
+     * @param warmUp for how long a model runs before anything is measured
      * @param repetitions measurements, of which the median is taken
      * @param seed of the tokens
      */
     public record Options(int promptTokens, int decodedTokens, Duration warmUp, int repetitions, long seed) {
-        public static final Options DEFAULT = new Options(256, 64, Duration.ofSeconds(1), 7, 0);
+        public static final Options DEFAULT = new Options(256, 32, Duration.ofMillis(500), 11, 0);
 
         public Options {
             if (promptTokens < 1 || decodedTokens < 1 || repetitions < 1) {
@@ -54,12 +54,12 @@ public record Speed(double prefill, double decode) {
         return run.speed();
     }
 
-    /** Measures a model and its baseline in turn, each first every other time. */
+    /** Measures a model and its baseline in turn, each first every other time. The baseline, which many are compared with, is warmed up by one run only. */
     public static Comparison compare(Ops ops, Transformer model, Transformer baseline, Options options) {
         Run first = new Run(ops, model, options);
         Run second = new Run(ops, baseline, options);
+        second.measure(0);
         first.warmUp();
-        second.warmUp();
         double[] prefillRatios = new double[options.repetitions];
         double[] decodeRatios = new double[options.repetitions];
         for (int i = 0; i < options.repetitions; i++) {

@@ -25,7 +25,8 @@ public final class NativeMemory {
     public static MemorySegment allocate(long bytes) {
         Arena arena = Arena.ofAuto();
         ALLOCATED.add(arena, bytes);
-        return arena.allocate(bytes, ALIGNMENT);
+        MemorySegment pages = bytes < HugePages.FEWEST_BYTES ? null : HugePages.allocate(bytes, arena);
+        return pages == null ? arena.allocate(bytes, ALIGNMENT) : pages;
     }
 
     /** A part of a file, mapped for reading. */
