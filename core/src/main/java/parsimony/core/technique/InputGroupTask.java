@@ -17,7 +17,7 @@ import parsimony.core.tensor.WeightStorage;
 /** Matrices that read the same tensor, for techniques that balance the tensor against their columns. */
 public final class InputGroupTask {
     /** Enough to tell a better replacement from a worse one, few enough to try many. */
-    private static final int LOSS_TOKENS = 4096;
+    private static final int LOSS_TOKENS = 1024;
 
     private final InputGroup group;
     private final InputStatistics statistics;
@@ -81,7 +81,7 @@ public final class InputGroupTask {
     /**
      * How far the part of the block that the group belongs to is from what it was if each matrix is replaced: the mean
      * squared difference of its outputs over whole calibration texts, for which {@link Statistic#INPUTS} must have been
-     * collected: all of them, or every second, third … so that few more than 4096 tokens are read. The block itself stays as it is.
+     * collected: all of them, or every second, third … so that few more than 1024 tokens are read. The block itself stays as it is.
      *
      * @param replacement from a matrix [out, in], a copy that may be changed, to the one in its place
      */
