@@ -2,182 +2,134 @@ package parsimony.core.backend.vector;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicBoolean;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.tensor.AffineGroups;
+import parsimony.core.tensor.BlockStorage;
 import parsimony.core.tensor.NativeMemory;
 import parsimony.core.tensor.Tensor;
 
 /**
- * Weights of few bits, repacked in blocks of {@link PackedKernel#ROWS} rows as {@link Packer} describes, so that {@link PackedKernel} reads them front
- * to back. Codes keep their width if it is 2, 4 or 8 bits and otherwise get the next of these. Rows that fill up a block have scale 0, columns that
- * fill up a word are multiplied by 0.
+ * Weights of few bits, repacked in strips of rows that stand side by side, so that each SIMD lane is an output, no sum over lanes is needed, and a kernel reads a
+ * strip front to back: for each group the scales of its rows, then word 0 of all rows, then word 1, and so on. Behind the last group come the rows' offsets for
+ * each group.
  *
- * <p>A few inputs are multiplied with the codes as they stream by; for more, {@link Gemm} asks for decoded panels. The inputs are floats in both cases,
- * and never rounded. An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
+ * <p>As kernels take the middle of their range off all codes, an offset here is the storage's plus scale · middle; where all are zero, as they are for
+ * symmetric grids, none are kept. Rows that fill up a strip have scale 0.
  */
-final class PackedMatrix implements PreparedMatrix {
-    private static final int ROWS = PackedKernel.ROWS;
-    /** Below this many multiply-adds waking another thread costs more than it gains. */
-    private static final long PARALLEL_WORK = 1 << 17;
+abstract class PackedMatrix implements PreparedMatrix {
+    final AffineGroups storage;
+    final Parallel parallel;
+    final Gemm gemm;
+    /** What kernels take off every code. */
+    final int middle;
 
-    private final AffineGroups storage;
-    private final Parallel parallel;
-    private final Gemm gemm;
-    private final int groups;
-    private final int groupColumns;
-    private final boolean hasOffsets;
-    private final PackedKernel kernel;
-    private final int codesPerWord;
-    private final long offsetsStart;
-    private final long blockBytes;
-    private final MemorySegment data;
+    final boolean hasOffsets;
+    private final int stripRows;
+    private final int groupInts;
+    private final int stripInts;
+    final MemorySegment data;
 
-    PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
+    /**
+     * @param stripRows rows side by side
+     * @param groupInts what a group takes in a strip: the scales of its rows, and its words
+     */
+    PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm, int stripRows, int groupInts) {
         this.storage = storage;
         this.parallel = parallel;
         this.gemm = gemm;
-        Packer packer = new Packer(storage, parallel);
-        kernel = packer.kernel();
-        groups = storage.groups();
-        groupColumns = kernel.groupColumns();
-        codesPerWord = groupColumns / packer.wordsPerGroup();
-        hasOffsets = packer.hasOffsets();
-        offsetsStart = groups * kernel.groupBytes();
-        blockBytes = offsetsStart + (hasOffsets ? 4L * ROWS * groups : 0);
-        int blocks = Gemm.ceilDivide(storage.rows(), ROWS);
-        data = NativeMemory.allocate(blocks * blockBytes);
-        parallel.run(blocks, block -> {
-            int[] packed = new int[(int) (blockBytes / Integer.BYTES)];
-            for (int row = block * ROWS; row < Math.min(storage.rows(), (block + 1) * ROWS); row++) {
-                packer.pack(row, packed);
+        this.stripRows = stripRows;
+        this.groupInts = groupInts;
+        middle = 1 << (storage.bits() - 1);
+        boolean isCentred =
+                storage instanceof BlockStorage stored && stored.blocks().zeroPoint() == middle;
+        hasOffsets = !isCentred && findOffsets();
+        stripInts = storage.groups() * (groupInts + (hasOffsets ? stripRows : 0));
+        data = NativeMemory.allocate(4L * strips() * stripInts);
+    }
+
+    /** The form that suits the width of the codes. */
+    static PackedMatrix of(AffineGroups storage, Parallel parallel, Gemm gemm) {
+        return storage.bits() <= 4
+                ? new IntegerMatrix(storage, parallel, gemm)
+                : new ByteMatrix(storage, parallel, gemm);
+    }
+
+    /** Whether this form suits: with shorter groups than a word has codes most of it would be padding. */
+    static boolean suits(AffineGroups storage) {
+        return storage.groupSize() >= (storage.bits() <= 2 ? 16 : storage.bits() <= 4 ? 8 : 4);
+    }
+
+    private boolean findOffsets() {
+        AtomicBoolean any = new AtomicBoolean();
+        parallel.run(strips(), strip -> {
+            for (int row = strip * stripRows; row < lastRow(strip); row++) {
+                for (int group = 0; group < storage.groups(); group++) {
+                    if (offset(row, group) != 0) {
+                        any.set(true);
+                        return;
+                    }
+                }
             }
-            MemorySegment.copy(packed, 0, data, ValueLayout.JAVA_INT, block * blockBytes, packed.length);
+        });
+        return any.get();
+    }
+
+    /** What is added to scale · (code − middle). */
+    private float offset(int row, int group) {
+        return Math.fma(storage.scale(row, group), middle, storage.offset(row, group));
+    }
+
+    /** Fills {@link #data}; to be called once the subclass is ready for {@link #packWords}. */
+    final void pack() {
+        parallel.run(strips(), strip -> {
+            int[] packed = new int[stripInts];
+            for (int row = strip * stripRows; row < lastRow(strip); row++) {
+                packWords(row, packed);
+                int lane = row % stripRows;
+                for (int group = 0; group < storage.groups(); group++) {
+                    packed[group * groupInts + lane] = Float.floatToRawIntBits(storage.scale(row, group));
+                    if (hasOffsets) {
+                        packed[storage.groups() * groupInts + group * stripRows + lane] =
+                                Float.floatToRawIntBits(offset(row, group));
+                    }
+                }
+            }
+            MemorySegment.copy(packed, 0, data, ValueLayout.JAVA_INT, strip(strip), packed.length);
         });
     }
 
-    @Override
-    public void multiply(Tensor x, Tensor y) {
-        int batch = x.rows();
-        if (batch > Matvec.VECTORS_AT_MOST) {
-            int out = storage.rows();
-            int in = storage.columns();
-            gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
-            return;
-        }
-        float[] inputs = padded(x.array(), batch);
-        float[] sums = hasOffsets ? groupSums(inputs, batch) : null;
-        int blocks = Gemm.ceilDivide(storage.rows(), ROWS);
-        if ((long) storage.rows() * storage.columns() * batch < PARALLEL_WORK) {
-            multiplyBlocks(0, blocks, batch, inputs, sums, y.array());
-            return;
-        }
-        int tasks = Math.min(blocks, parallel.threads() * Matvec.TASKS_PER_THREAD);
-        parallel.run(
-                tasks,
-                task -> multiplyBlocks(
-                        Gemm.share(blocks, task, tasks),
-                        Gemm.share(blocks, task + 1, tasks),
-                        batch,
-                        inputs,
-                        sums,
-                        y.array()));
+    /** Writes the words of a row to {@code target}, which holds its strip alone. */
+    abstract void packWords(int row, int[] target);
+
+    final int strips() {
+        return Gemm.ceilDivide(storage.rows(), stripRows);
     }
 
-    /** The inputs with every group filled up to whole words; the inputs themselves where the groups are so already. */
-    private float[] padded(float[] x, int batch) {
-        int in = storage.columns();
-        int groupSize = storage.groupSize();
-        int stride = groups * groupColumns;
-        if (stride == in) {
-            return x;
-        }
-        float[] padded = Scratch.get().inputs(batch * stride);
-        Arrays.fill(padded, 0, batch * stride, 0);
-        for (int vector = 0; vector < batch; vector++) {
-            for (int group = 0; group < groups; group++) {
-                int first = group * groupSize;
-                int to = vector * stride + group * groupColumns;
-                System.arraycopy(x, vector * in + first, padded, to, Math.min(groupSize, in - first));
-            }
-        }
-        return padded;
+    private int lastRow(int strip) {
+        return Math.min(storage.rows(), (strip + 1) * stripRows);
     }
 
-    private float[] groupSums(float[] inputs, int batch) {
-        float[] sums = Scratch.get().inputSums(batch * groups);
-        for (int i = 0; i < batch * groups; i++) {
-            sums[i] = VectorMath.sum(inputs, i * groupColumns, groupColumns);
-        }
-        return sums;
+    /** Where a strip begins. */
+    final long strip(int strip) {
+        return 4L * strip * stripInts;
     }
 
-    private void multiplyBlocks(int first, int last, int batch, float[] inputs, float[] sums, float[] y) {
-        int out = storage.rows();
-        for (int block = first; block < last; block++) {
-            int row = block * ROWS;
-            if (row + ROWS <= out) {
-                multiplyBlock(block, batch, inputs, sums, y, row, out);
-            } else {
-                float[] tile = Scratch.get().tile;
-                multiplyBlock(block, batch, inputs, sums, tile, 0, ROWS);
-                for (int vector = 0; vector < batch; vector++) {
-                    System.arraycopy(tile, vector * ROWS, y, vector * out + row, out - row);
-                }
-            }
-        }
-    }
-
-    private void multiplyBlock(
-            int block, int batch, float[] inputs, float[] sums, float[] y, int yOffset, int yStride) {
-        long start = block * blockBytes;
-        int xStride = groups * groupColumns;
-        int vector = 0;
-        for (; vector + PackedKernel.VECTORS <= batch; vector += PackedKernel.VECTORS) {
-            int at = yOffset + vector * yStride;
-            kernel.multiplyFour(data, start, inputs, vector * xStride, xStride, y, at, yStride);
-        }
-        for (; vector < batch; vector++) {
-            kernel.multiply(data, start, inputs, vector * xStride, y, yOffset + vector * yStride);
-        }
-        if (sums != null) {
-            for (vector = 0; vector < batch; vector++) {
-                kernel.addOffsets(data, start + offsetsStart, sums, vector * groups, y, yOffset + vector * yStride);
-            }
-        }
-    }
-
-    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
-    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
-        long block = firstRow / ROWS * blockBytes;
-        int groupSize = storage.groupSize();
-        int last = firstColumn + columns;
-        for (int column = firstColumn; column < last; column = (column / groupSize + 1) * groupSize) {
-            int group = column / groupSize;
-            int inGroup = column - group * groupSize;
-            int end = Math.min(last - group * groupSize, groupSize);
-            int word = inGroup / codesPerWord;
-            kernel.decode(
-                    data,
-                    block + group * kernel.groupBytes(),
-                    hasOffsets ? block + offsetsStart + 4L * ROWS * group : -1,
-                    word,
-                    Gemm.ceilDivide(end, codesPerWord) - word,
-                    panel,
-                    panelOffset + (column - firstColumn - inGroup % codesPerWord) * ROWS);
-        }
+    /** Where the offsets of a strip begin, if there are any. */
+    final long offsets(int strip) {
+        return strip(strip) + 4L * storage.groups() * groupInts;
     }
 
     @Override
-    public void multiplyTransposed(Tensor dy, Tensor dx) {
+    public final void multiplyTransposed(Tensor dy, Tensor dx) {
         int out = storage.rows();
         int in = storage.columns();
         gemm.multiply(false, dy.rows(), in, out, dy.array(), 0, out, storage::decodeRow, true, dx.array(), 0, in);
     }
 
     @Override
-    public long extraBytes() {
+    public final long extraBytes() {
         return data.byteSize();
     }
 }

@@ -17,6 +17,10 @@ final class Scratch {
     private float[] rows = {};
     private float[] inputs = {};
     private float[] inputSums = {};
+    private float[] outputs = {};
+    private int[] codes = {};
+    private int[] integerSums = {};
+    private RoundedInputs roundedInputs;
 
     private Scratch() {}
 
@@ -63,5 +67,38 @@ final class Scratch {
             inputSums = new float[size];
         }
         return inputSums;
+    }
+
+    /** For outputs in another arrangement. */
+    float[] outputs(int size) {
+        if (outputs.length < size) {
+            outputs = new float[size];
+        }
+        return outputs;
+    }
+
+    /** For unpacked codes of so many blocks of columns. */
+    int[] codes(int blocks) {
+        int size = blocks * PackedLayout.BLOCK_COLUMNS * IntegerKernel.ROWS / 2;
+        if (codes.length < size) {
+            codes = new int[size];
+        }
+        return codes;
+    }
+
+    /** For sums of integers before they are scaled. */
+    int[] integerSums(int size) {
+        if (integerSums.length < size) {
+            integerSums = new int[size];
+        }
+        return integerSums;
+    }
+
+    /** For inputs of products of integers. */
+    RoundedInputs roundedInputs() {
+        if (roundedInputs == null) {
+            roundedInputs = new RoundedInputs();
+        }
+        return roundedInputs;
     }
 }

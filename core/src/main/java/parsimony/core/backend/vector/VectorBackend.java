@@ -65,8 +65,8 @@ public class VectorBackend extends ScalarBackend {
     }
 
     private PreparedMatrix prepareWhole(WeightStorage storage) {
-        if (storage instanceof AffineGroups groups && Packer.suits(groups)) {
-            return new PackedMatrix(groups, parallel, gemm);
+        if (storage instanceof AffineGroups groups && PackedMatrix.suits(groups)) {
+            return PackedMatrix.of(groups, parallel, gemm);
         }
         if (storage instanceof SparseStorage sparse) {
             return new SparseMatrix(sparse, parallel, gemm);

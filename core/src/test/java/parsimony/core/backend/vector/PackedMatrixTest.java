@@ -58,13 +58,23 @@ class PackedMatrixTest {
         return tensor;
     }
 
+    /** Inputs that rounding to 8 bits leaves as they are: the first of any four that share a scale is the largest. */
+    private static Tensor eightBits(int rows, int columns, int groupSize) {
+        Random random = new Random(rows);
+        Tensor tensor = Tensor.zeros(rows, columns);
+        for (int i = 0; i < tensor.size(); i++) {
+            tensor.array()[i] = i % columns % groupSize % 4 == 0 ? 127 : random.nextInt(-127, 128);
+        }
+        return tensor;
+    }
+
     private static void assertMultiplies(AffineGroups storage) {
         PreparedMatrix prepared = backend.prepare(storage);
         float[] weights = storage.decode().array();
         int out = storage.rows();
         int in = storage.columns();
         for (int batch : new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 33}) {
-            Tensor x = random(batch, in, batch);
+            Tensor x = eightBits(batch, in, storage.groupSize());
             Tensor y = random(batch, out, 7);
             prepared.multiply(x, y);
             for (int n = 0; n < batch; n++) {
@@ -143,7 +153,36 @@ class PackedMatrixTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"2, 20", "3, 32", "4, 32", "4, -1", "8, 32", "8, 5"})
+    @CsvSource({"2, 32, 1", "4, 32, 1", "4, -1, 1", "4, 50, 1", "2, 32, 1000", "4, 32, 1000", "4, -1, 1000"})
+    void roundsInputsNoMoreThanItSays(int bits, int group, float largest) {
+        GridStorage storage = grid(70, 320, bits, group, false);
+        float[] weights = storage.decode().array();
+        for (int batch : new int[] {1, 3, 9}) {
+            Tensor x = random(batch, 320, 5);
+            Tensor y = Tensor.zeros(batch, 70);
+            for (int i = 7; i < x.size(); i += 64) {
+                x.array()[i] *= largest;
+            }
+            backend.prepare(storage).multiply(x, y);
+            // A number that stands out takes the digits of no other: what is left over is rounded again.
+            double step = largest == 1 ? 1 / 127.0 : 1.01 * largest / 127 / 254;
+            for (int n = 0; n < batch; n++) {
+                for (int row = 0; row < 70; row++) {
+                    double sum = 0;
+                    double error = 0;
+                    for (int i = 0; i < 320; i++) {
+                        double product = (double) weights[row * 320 + i] * x.array()[n * 320 + i];
+                        sum += product;
+                        error += Math.abs(weights[row * 320 + i]) * step / 2 + 3e-6 * Math.abs(product);
+                    }
+                    assertThat(Math.abs(y.array()[n * 70 + row] - sum)).isLessThanOrEqualTo(error);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, 20", "3, 32", "4, 32", "4, -1", "4, 128", "8, 32", "8, 5"})
     void neitherBatchNorThreadsChangeTheBits(int bits, int group) {
         assertSameBits(grid(301, 777, bits, group, false));
     }
@@ -157,6 +196,8 @@ class PackedMatrixTest {
     private static void assertSameBits(AffineGroups storage) {
         int in = storage.columns();
         Tensor x = random(8, in, 1);
+        // One number stands out, in one vector.
+        x.array()[3 * in + 10] = 100;
         Tensor all = Tensor.zeros(8, 301);
         backend.prepare(storage).multiply(x, all);
         try (VectorBackend single = new VectorBackend(1)) {
@@ -172,7 +213,7 @@ class PackedMatrixTest {
 
     @Test
     void tellsWhatItTakes() {
-        int rows = Math.ceilDiv(40, PackedKernel.ROWS) * PackedKernel.ROWS;
+        int rows = Math.ceilDiv(40, IntegerKernel.ROWS) * IntegerKernel.ROWS;
         // 100 columns in groups of 32 are four groups, each of 32 codes and a scale.
         assertThat(extraBytes(40, 100, 4, 32, true)).isEqualTo(rows * 4 * (16 + 4));
         assertThat(extraBytes(40, 100, 3, 32, true)).isEqualTo(rows * 4 * (16 + 4));

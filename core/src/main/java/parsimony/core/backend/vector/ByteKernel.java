@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Multiplies by one block of a {@link PackedMatrix}: {@link #ROWS} rows side by side, so that each lane is an output and no
+ * Multiplies by one strip of a {@link ByteMatrix}: {@link #ROWS} rows side by side, so that each lane is an output and no
  * sum over lanes is needed.
  *
  * <p>A code becomes a float without a conversion: masked where it stands in its word, and with a power of two's exponent set
@@ -19,52 +19,37 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Every output is the same chain of operations, whatever is multiplied beside it: columns at even and at odd places of their
  * words are added up apart within a group, then both sums together times the scale are added to what the groups before gave.
  */
-final class PackedKernel {
+final class ByteKernel {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final long VECTOR_BYTES = 4L * LANES;
 
-    /** Rows of a block. */
+    /** Rows of a strip. */
     static final int ROWS = MicroKernel.WIDTH;
     /** Vectors that {@link #multiplyFour} multiplies with. */
     static final int VECTORS = 4;
 
-    private final int bits;
+    private static final int EVEN_MASK = 0xff;
+    private static final int ODD_MASK = 0xff00;
+    private static final int EVEN_POWER = Float.floatToRawIntBits(0x1p23f);
+    private static final int ODD_POWER = Float.floatToRawIntBits(0x1p15f);
+
     private final int groups;
     private final int wordsPerGroup;
-    private final int pairsPerWordLog;
-    private final int evenMask;
-    private final int evenPower;
     private final float evenMiddle;
-    private final int oddMask;
-    private final int oddPower;
     private final float oddMiddle;
-    /** By how many columns two neighbouring even places of a word differ. */
-    private final int evenStep;
-    /** By how many columns an odd place differs from the even one before. */
-    private final int oddStep;
 
     /**
-     * @param bits of a packed code: 2, 4 or 8
      * @param middle what is taken off every code
-     * @param halves whether a group's first half of columns stands at the even places of its words and the second half at
-     *     the odd ones, as in files, rather than column after column
+     * @param wordsPerGroup words of four codes, column after column
      */
-    PackedKernel(int bits, int middle, int groups, int wordsPerGroup, boolean halves) {
-        this.bits = bits;
+    ByteKernel(int middle, int groups, int wordsPerGroup) {
         this.groups = groups;
         this.wordsPerGroup = wordsPerGroup;
-        pairsPerWordLog = Integer.numberOfTrailingZeros(16 / bits);
-        evenMask = (1 << bits) - 1;
-        oddMask = evenMask << bits;
-        evenPower = Float.floatToRawIntBits(0x1p23f);
-        oddPower = Float.floatToRawIntBits((float) (1 << (23 - bits)));
-        evenMiddle = Float.intBitsToFloat(evenPower) + middle;
-        evenStep = halves ? 1 : 2;
-        oddStep = halves ? groupColumns() / 2 : 1;
-        oddMiddle = Float.intBitsToFloat(oddPower) + middle;
+        evenMiddle = 0x1p23f + middle;
+        oddMiddle = 0x1p15f + middle;
     }
 
     /** Bytes from one group's scales to the next one's, between which its words lie. */
@@ -74,44 +59,41 @@ final class PackedKernel {
 
     /** Columns of a group, with those that only fill its last word. */
     int groupColumns() {
-        return wordsPerGroup * (32 / bits);
+        return wordsPerGroup * Integer.BYTES;
     }
 
     /**
-     * Σ scale · (code − middle) · x for the {@link #ROWS} rows of a block.
+     * Σ scale · (code − middle) · x for the {@link #ROWS} rows of a strip.
      *
-     * @param block where the scales of the block's first group begin
+     * @param strip where the scales of the first group begin
      * @param x groups · groupColumns numbers from {@code xOffset} on
      */
-    void multiply(MemorySegment data, long block, float[] x, int xOffset, float[] y, int yOffset) {
+    void multiply(MemorySegment data, long strip, float[] x, int xOffset, float[] y, int yOffset) {
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
-        int pairs = wordsPerGroup << pairsPerWordLog;
-        int pairInWord = (1 << pairsPerWordLog) - 1;
-        long at = block;
+        int pairs = 2 * wordsPerGroup;
+        long at = strip;
         int column = xOffset;
-        int skip = groupColumns() - pairs * evenStep;
         for (int group = 0; group < groups; group++) {
             FloatVector even0 = FloatVector.zero(SPECIES);
             FloatVector even1 = even0;
             FloatVector odd0 = even0;
             FloatVector odd1 = even0;
-            for (int pair = 0; pair < pairs; pair++, column += evenStep) {
-                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> pairsPerWordLog));
-                int shift = (pair & pairInWord) * (2 * bits);
+            for (int pair = 0; pair < pairs; pair++, column += 2) {
+                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> 1));
+                int shift = (pair & 1) * 16;
                 IntVector word0 = words(data, words).lanewise(VectorOperators.LSHR, shift);
                 IntVector word1 = words(data, words + VECTOR_BYTES).lanewise(VectorOperators.LSHR, shift);
                 FloatVector input = FloatVector.broadcast(SPECIES, x[column]);
                 even0 = even(word0).fma(input, even0);
                 even1 = even(word1).fma(input, even1);
-                input = FloatVector.broadcast(SPECIES, x[column + oddStep]);
+                input = FloatVector.broadcast(SPECIES, x[column + 1]);
                 odd0 = odd(word0).fma(input, odd0);
                 odd1 = odd(word1).fma(input, odd1);
             }
             total0 = even0.add(odd0).fma(scales(data, at), total0);
             total1 = even1.add(odd1).fma(scales(data, at + VECTOR_BYTES), total1);
             at += groupBytes();
-            column += skip;
         }
         total0.intoArray(y, yOffset);
         total1.intoArray(y, yOffset + LANES);
@@ -119,23 +101,21 @@ final class PackedKernel {
 
     /** The same for four vectors at once, {@code xStride} apart, whose outputs are {@code yStride} apart. */
     void multiplyFour(
-            MemorySegment data, long block, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+            MemorySegment data, long strip, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
         for (int half = 0; half < 2; half++) {
-            multiplyHalf(data, block + half * VECTOR_BYTES, x, xOffset, xStride, y, yOffset + half * LANES, yStride);
+            multiplyHalf(data, strip + half * VECTOR_BYTES, x, xOffset, xStride, y, yOffset + half * LANES, yStride);
         }
     }
 
     private void multiplyHalf(
-            MemorySegment data, long block, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
+            MemorySegment data, long strip, float[] x, int xOffset, int xStride, float[] y, int yOffset, int yStride) {
         FloatVector total0 = FloatVector.zero(SPECIES);
         FloatVector total1 = total0;
         FloatVector total2 = total0;
         FloatVector total3 = total0;
-        int pairs = wordsPerGroup << pairsPerWordLog;
-        int pairInWord = (1 << pairsPerWordLog) - 1;
-        long at = block;
+        int pairs = 2 * wordsPerGroup;
+        long at = strip;
         int column = xOffset;
-        int skip = groupColumns() - pairs * evenStep;
         for (int group = 0; group < groups; group++) {
             FloatVector even0 = FloatVector.zero(SPECIES);
             FloatVector even1 = even0;
@@ -145,9 +125,9 @@ final class PackedKernel {
             FloatVector odd1 = even0;
             FloatVector odd2 = even0;
             FloatVector odd3 = even0;
-            for (int pair = 0; pair < pairs; pair++, column += evenStep) {
-                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> pairsPerWordLog));
-                int shift = (pair & pairInWord) * (2 * bits);
+            for (int pair = 0; pair < pairs; pair++, column += 2) {
+                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> 1));
+                int shift = (pair & 1) * 16;
                 IntVector word = words(data, words).lanewise(VectorOperators.LSHR, shift);
                 FloatVector weight = even(word);
                 even0 = weight.fma(FloatVector.broadcast(SPECIES, x[column]), even0);
@@ -155,10 +135,10 @@ final class PackedKernel {
                 even2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 2 * xStride]), even2);
                 even3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 3 * xStride]), even3);
                 weight = odd(word);
-                odd0 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep]), odd0);
-                odd1 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep + xStride]), odd1);
-                odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep + 2 * xStride]), odd2);
-                odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + oddStep + 3 * xStride]), odd3);
+                odd0 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1]), odd0);
+                odd1 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + xStride]), odd1);
+                odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + 2 * xStride]), odd2);
+                odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + 3 * xStride]), odd3);
             }
             FloatVector scale = scales(data, at);
             total0 = even0.add(odd0).fma(scale, total0);
@@ -166,7 +146,6 @@ final class PackedKernel {
             total2 = even2.add(odd2).fma(scale, total2);
             total3 = even3.add(odd3).fma(scale, total3);
             at += groupBytes();
-            column += skip;
         }
         total0.intoArray(y, yOffset);
         total1.intoArray(y, yOffset + yStride);
@@ -175,9 +154,9 @@ final class PackedKernel {
     }
 
     /**
-     * Adds Σ offset · sum to the outputs of a block.
+     * Adds Σ offset · sum to the outputs of a strip.
      *
-     * @param offsets where the offsets of the block's first group begin
+     * @param offsets where the offsets of the first group begin
      * @param sums of the input in each group
      */
     void addOffsets(MemorySegment data, long offsets, float[] sums, int sumsOffset, float[] y, int yOffset) {
@@ -194,7 +173,7 @@ final class PackedKernel {
     }
 
     /**
-     * Decodes some words of a group of a block to a part of a panel `[columns, ROWS]`, as {@link MicroKernel} reads it.
+     * Decodes some words of a group of a strip to a part of a panel `[columns, ROWS]`, as {@link MicroKernel} reads it.
      *
      * @param group where the scales of the group begin
      * @param offsets where its offsets begin, or −1 if there are none
@@ -208,10 +187,10 @@ final class PackedKernel {
             int to = panelOffset + half * LANES;
             for (int i = first; i < first + count; i++) {
                 IntVector word = words(data, group + 2 * VECTOR_BYTES * (1 + i) + shift);
-                for (int pair = 0; pair < 16 / bits; pair++, to += evenStep * ROWS) {
+                for (int pair = 0; pair < 2; pair++, to += 2 * ROWS) {
                     even(word).fma(scale, offset).intoArray(panel, to);
-                    odd(word).fma(scale, offset).intoArray(panel, to + oddStep * ROWS);
-                    word = word.lanewise(VectorOperators.LSHR, 2 * bits);
+                    odd(word).fma(scale, offset).intoArray(panel, to + ROWS);
+                    word = word.lanewise(VectorOperators.LSHR, 16);
                 }
             }
         }
@@ -219,12 +198,12 @@ final class PackedKernel {
 
     /** The codes at the lowest place of each word, less the middle. */
     private FloatVector even(IntVector word) {
-        return word.and(evenMask).or(evenPower).reinterpretAsFloats().sub(evenMiddle);
+        return word.and(EVEN_MASK).or(EVEN_POWER).reinterpretAsFloats().sub(evenMiddle);
     }
 
     /** The codes at the place above that. */
     private FloatVector odd(IntVector word) {
-        return word.and(oddMask).or(oddPower).reinterpretAsFloats().sub(oddMiddle);
+        return word.and(ODD_MASK).or(ODD_POWER).reinterpretAsFloats().sub(oddMiddle);
     }
 
     private static IntVector words(MemorySegment data, long at) {

@@ -1,0 +1,339 @@
+package parsimony.core.backend.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Multiplies {@link #ROWS} rows of an {@link IntegerMatrix}, a strip,, side by side, by {@link RoundedInputs}.
+ *
+ * <p>Each lane of 16 bits is a row. It starts at −middle · Σ q and adds up code · q of a block of columns. What the lane holds then is Σ (code − middle) · q, which
+ * 16 bits hold for 32 columns of codes of 4 bits: 32 · 8 · 127 &lt; 2¹⁵. That sums on the way may be larger does not matter, for they lose only multiples of
+ * 2¹⁶. Only once a block the lanes are widened, and multiplied by the scales of weights and inputs.
+ *
+ * <p>The lower half of a lane of 32 bits is a row, the higher half the row {@code LANES} behind it, so that widening takes no more than shifts.
+ *
+ * <p>Sums of integers are exact in any order, and {@link #scale} is one chain of operations for every batch.
+ */
+final class IntegerKernel {
+    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+    static final int LANES = SPECIES.length();
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final long VECTOR_BYTES = 4L * LANES;
+
+    /** Rows of a vector of words: the first {@link #LANES} of them in the lower halves of its lanes. */
+    static final int VECTOR_ROWS = 2 * LANES;
+    /** Rows side by side. */
+    static final int ROWS = 2 * VECTOR_ROWS;
+    /** Vectors of inputs that {@link #multiplyTile} multiplies by. */
+    static final int VECTORS = 4;
+    /** Ints that hold the sums of {@link #ROWS} rows. */
+    static final int SUMS = 2 * LANES;
+
+    private final int groups;
+    private final int bits;
+    private final int mask;
+    private final int placesPerWord;
+    private final int wordsPerGroup;
+    private final int wordsPerBlock;
+    private final int blocksPerGroup;
+
+    IntegerKernel(PackedLayout layout) {
+        groups = layout.groups();
+        bits = layout.bits();
+        wordsPerGroup = layout.wordsPerGroup();
+        wordsPerBlock = layout.wordsPerBlock();
+        int code = (1 << bits) - 1;
+        mask = code << 16 | code;
+        placesPerWord = 16 / bits;
+        blocksPerGroup = layout.blocksPerGroup();
+    }
+
+    /** Bytes from one group's scales to the next one's, between which its words lie. */
+    long groupBytes() {
+        return VECTOR_BYTES * (4 + 2 * wordsPerGroup);
+    }
+
+    private long words(long strip, int block) {
+        return strip
+                + block / blocksPerGroup * groupBytes()
+                + VECTOR_BYTES * (4 + block % blocksPerGroup * 2 * wordsPerBlock);
+    }
+
+    /**
+     * Adds up codes · inputs for one vector of inputs and the blocks [first, last) of columns.
+     *
+     * @param strip where the scales of the first group begin
+     * @param inputs as in {@link RoundedInputs.Terms}, from {@code inputsAt} on
+     * @param starts of the sums, from {@code startsAt} on
+     */
+    void multiply(
+            MemorySegment data,
+            long strip,
+            int first,
+            int last,
+            int[] inputs,
+            int inputsAt,
+            int[] starts,
+            int startsAt,
+            int[] sums) {
+        int input = inputsAt;
+        int inGroup = first % blocksPerGroup;
+        long at = words(strip, first);
+        for (int block = first; block < last; block++) {
+            ShortVector sum0 = broadcast(starts, startsAt + block - first);
+            ShortVector sum1 = sum0;
+            for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
+                IntVector word0 = word(data, at);
+                IntVector word1 = word(data, at + VECTOR_BYTES);
+                for (int place = 0; place < placesPerWord; place++) {
+                    ShortVector x = broadcast(inputs, input++);
+                    sum0 = codes(word0).mul(x).add(sum0);
+                    sum1 = codes(word1).mul(x).add(sum1);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
+                }
+            }
+            int to = (block - first) * SUMS;
+            sum0.reinterpretAsInts().intoArray(sums, to);
+            sum1.reinterpretAsInts().intoArray(sums, to + LANES);
+            if (++inGroup == blocksPerGroup) {
+                inGroup = 0;
+                at += 4 * VECTOR_BYTES;
+            }
+        }
+    }
+
+    /** As {@link #multiply}, for a tile of {@link #VECTORS} vectors, whose blocks follow each other. */
+    void multiplyTile(
+            MemorySegment data,
+            long strip,
+            int first,
+            int last,
+            int[] inputs,
+            int inputsAt,
+            int[] starts,
+            int startsAt,
+            int[] sums) {
+        int columns = wordsPerBlock * placesPerWord;
+        int input = inputsAt;
+        int inGroup = first % blocksPerGroup;
+        long at = words(strip, first);
+        for (int block = first; block < last; block++, input += (VECTORS - 1) * columns) {
+            int start = startsAt + (block - first) * VECTORS;
+            ShortVector sum00 = broadcast(starts, start);
+            ShortVector sum01 = sum00;
+            ShortVector sum10 = broadcast(starts, start + 1);
+            ShortVector sum11 = sum10;
+            ShortVector sum20 = broadcast(starts, start + 2);
+            ShortVector sum21 = sum20;
+            ShortVector sum30 = broadcast(starts, start + 3);
+            ShortVector sum31 = sum30;
+            for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
+                IntVector word0 = word(data, at);
+                IntVector word1 = word(data, at + VECTOR_BYTES);
+                for (int place = 0; place < placesPerWord; place++, input++) {
+                    ShortVector codes0 = codes(word0);
+                    ShortVector codes1 = codes(word1);
+                    ShortVector x = broadcast(inputs, input);
+                    sum00 = codes0.mul(x).add(sum00);
+                    sum01 = codes1.mul(x).add(sum01);
+                    x = broadcast(inputs, input + columns);
+                    sum10 = codes0.mul(x).add(sum10);
+                    sum11 = codes1.mul(x).add(sum11);
+                    x = broadcast(inputs, input + 2 * columns);
+                    sum20 = codes0.mul(x).add(sum20);
+                    sum21 = codes1.mul(x).add(sum21);
+                    x = broadcast(inputs, input + 3 * columns);
+                    sum30 = codes0.mul(x).add(sum30);
+                    sum31 = codes1.mul(x).add(sum31);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
+                }
+            }
+            int to = (block - first) * VECTORS * SUMS;
+            sum00.reinterpretAsInts().intoArray(sums, to);
+            sum01.reinterpretAsInts().intoArray(sums, to + LANES);
+            sum10.reinterpretAsInts().intoArray(sums, to + 2 * LANES);
+            sum11.reinterpretAsInts().intoArray(sums, to + 3 * LANES);
+            sum20.reinterpretAsInts().intoArray(sums, to + 4 * LANES);
+            sum21.reinterpretAsInts().intoArray(sums, to + 5 * LANES);
+            sum30.reinterpretAsInts().intoArray(sums, to + 6 * LANES);
+            sum31.reinterpretAsInts().intoArray(sums, to + 7 * LANES);
+            if (++inGroup == blocksPerGroup) {
+                inGroup = 0;
+                at += 4 * VECTOR_BYTES;
+            }
+        }
+    }
+
+    /** Unpacks the codes of the blocks [first, last) of columns, for {@link #multiplyUnpacked}. */
+    void unpack(MemorySegment data, long strip, int first, int last, int[] codes) {
+        int inGroup = first % blocksPerGroup;
+        long at = words(strip, first);
+        int to = 0;
+        for (int block = first; block < last; block++) {
+            for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
+                IntVector word0 = word(data, at);
+                IntVector word1 = word(data, at + VECTOR_BYTES);
+                for (int place = 0; place < placesPerWord; place += 4, to += 8 * LANES) {
+                    unpack(word0, codes, to);
+                    unpack(word1, codes, to + LANES);
+                    word0 = word0.lanewise(VectorOperators.LSHR, 4 * bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, 4 * bits);
+                }
+            }
+            if (++inGroup == blocksPerGroup) {
+                inGroup = 0;
+                at += 4 * VECTOR_BYTES;
+            }
+        }
+    }
+
+    /** The four lowest codes of each word. */
+    private void unpack(IntVector word, int[] codes, int to) {
+        word.and(mask).intoArray(codes, to);
+        word.lanewise(VectorOperators.LSHR, bits).and(mask).intoArray(codes, to + 2 * LANES);
+        word.lanewise(VectorOperators.LSHR, 2 * bits).and(mask).intoArray(codes, to + 4 * LANES);
+        word.lanewise(VectorOperators.LSHR, 3 * bits).and(mask).intoArray(codes, to + 6 * LANES);
+    }
+
+    /** As {@link #multiplyTile}, with codes that were unpacked before, once for many tiles. */
+    void multiplyUnpacked(int[] codes, int blocks, int[] inputs, int inputsAt, int[] starts, int startsAt, int[] sums) {
+        int columns = wordsPerBlock * placesPerWord;
+        int code = 0;
+        int input = inputsAt;
+        for (int block = 0; block < blocks; block++, input += (VECTORS - 1) * columns) {
+            int start = startsAt + block * VECTORS;
+            ShortVector sum00 = broadcast(starts, start);
+            ShortVector sum01 = sum00;
+            ShortVector sum10 = broadcast(starts, start + 1);
+            ShortVector sum11 = sum10;
+            ShortVector sum20 = broadcast(starts, start + 2);
+            ShortVector sum21 = sum20;
+            ShortVector sum30 = broadcast(starts, start + 3);
+            ShortVector sum31 = sum30;
+            for (int column = 0; column < columns; column++, code += 2 * LANES, input++) {
+                ShortVector codes0 = IntVector.fromArray(INTS, codes, code).reinterpretAsShorts();
+                ShortVector codes1 =
+                        IntVector.fromArray(INTS, codes, code + LANES).reinterpretAsShorts();
+                ShortVector x = broadcast(inputs, input);
+                sum00 = codes0.mul(x).add(sum00);
+                sum01 = codes1.mul(x).add(sum01);
+                x = broadcast(inputs, input + columns);
+                sum10 = codes0.mul(x).add(sum10);
+                sum11 = codes1.mul(x).add(sum11);
+                x = broadcast(inputs, input + 2 * columns);
+                sum20 = codes0.mul(x).add(sum20);
+                sum21 = codes1.mul(x).add(sum21);
+                x = broadcast(inputs, input + 3 * columns);
+                sum30 = codes0.mul(x).add(sum30);
+                sum31 = codes1.mul(x).add(sum31);
+            }
+            int to = block * VECTORS * SUMS;
+            sum00.reinterpretAsInts().intoArray(sums, to);
+            sum01.reinterpretAsInts().intoArray(sums, to + LANES);
+            sum10.reinterpretAsInts().intoArray(sums, to + 2 * LANES);
+            sum11.reinterpretAsInts().intoArray(sums, to + 3 * LANES);
+            sum20.reinterpretAsInts().intoArray(sums, to + 4 * LANES);
+            sum21.reinterpretAsInts().intoArray(sums, to + 5 * LANES);
+            sum30.reinterpretAsInts().intoArray(sums, to + 6 * LANES);
+            sum31.reinterpretAsInts().intoArray(sums, to + 7 * LANES);
+        }
+    }
+
+    /**
+     * Adds scale · input scale · sum of the blocks [first, last) of columns to one vector of outputs.
+     *
+     * @param sums from {@code sumsAt} on, every {@code vectors} · {@link #SUMS}
+     * @param scales of the inputs, from {@code scalesAt} on, every {@code vectors}
+     */
+    void scale(
+            MemorySegment data,
+            long strip,
+            int first,
+            int last,
+            int[] sums,
+            int sumsAt,
+            float[] scales,
+            int scalesAt,
+            int vectors,
+            float[] y,
+            int yAt) {
+        FloatVector total0 = FloatVector.fromArray(SPECIES, y, yAt);
+        FloatVector total1 = FloatVector.fromArray(SPECIES, y, yAt + LANES);
+        FloatVector total2 = FloatVector.fromArray(SPECIES, y, yAt + 2 * LANES);
+        FloatVector total3 = FloatVector.fromArray(SPECIES, y, yAt + 3 * LANES);
+        int inGroup = first % blocksPerGroup;
+        long at = strip + first / blocksPerGroup * groupBytes();
+        int from = sumsAt;
+        int input = scalesAt;
+        for (int block = first; block < last; block++) {
+            FloatVector inputScale = FloatVector.broadcast(SPECIES, scales[input]);
+            IntVector sum = IntVector.fromArray(INTS, sums, from);
+            total0 = low(sum).mul(inputScale).fma(scales(data, at), total0);
+            total1 = high(sum).mul(inputScale).fma(scales(data, at + VECTOR_BYTES), total1);
+            sum = IntVector.fromArray(INTS, sums, from + LANES);
+            total2 = low(sum).mul(inputScale).fma(scales(data, at + 2 * VECTOR_BYTES), total2);
+            total3 = high(sum).mul(inputScale).fma(scales(data, at + 3 * VECTOR_BYTES), total3);
+            from += vectors * SUMS;
+            input += vectors;
+            if (++inGroup == blocksPerGroup) {
+                inGroup = 0;
+                at += groupBytes();
+            }
+        }
+        total0.intoArray(y, yAt);
+        total1.intoArray(y, yAt + LANES);
+        total2.intoArray(y, yAt + 2 * LANES);
+        total3.intoArray(y, yAt + 3 * LANES);
+    }
+
+    /**
+     * Adds Σ offset · sum to one vector of outputs.
+     *
+     * @param offsets where the offsets of the first group begin
+     * @param sums of the inputs in each group
+     */
+    void addOffsets(MemorySegment data, long offsets, float[] sums, float[] y, int yAt) {
+        for (int lane = 0; lane < ROWS; lane += LANES) {
+            FloatVector total = FloatVector.fromArray(SPECIES, y, yAt + lane);
+            for (int group = 0; group < groups; group++) {
+                total = scales(data, offsets + 4L * (group * ROWS + lane))
+                        .fma(FloatVector.broadcast(SPECIES, sums[group]), total);
+            }
+            total.intoArray(y, yAt + lane);
+        }
+    }
+
+    private static FloatVector low(IntVector sums) {
+        return (FloatVector) sums.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 16)
+                .convert(VectorOperators.I2F, 0);
+    }
+
+    private static FloatVector high(IntVector sums) {
+        return (FloatVector) sums.lanewise(VectorOperators.ASHR, 16).convert(VectorOperators.I2F, 0);
+    }
+
+    private ShortVector codes(IntVector word) {
+        return word.and(mask).reinterpretAsShorts();
+    }
+
+    private static ShortVector broadcast(int[] pairs, int at) {
+        return IntVector.broadcast(INTS, pairs[at]).reinterpretAsShorts();
+    }
+
+    private static IntVector word(MemorySegment data, long at) {
+        return IntVector.fromMemorySegment(INTS, data, at, ORDER);
+    }
+
+    private static FloatVector scales(MemorySegment data, long at) {
+        return FloatVector.fromMemorySegment(SPECIES, data, at, ORDER);
+    }
+}

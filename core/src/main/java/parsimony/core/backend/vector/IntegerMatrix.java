@@ -1,0 +1,208 @@
+package parsimony.core.backend.vector;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import parsimony.core.backend.Parallel;
+import parsimony.core.tensor.AffineGroups;
+import parsimony.core.tensor.Tensor;
+
+/**
+ * Weights of at most 4 bits, multiplied in integers by inputs rounded to 8 bits ({@link RoundedInputs}), as llama.cpp does too: the rounding is far below that of
+ * the weights, and integers of 16 bits go twice as many to a vector as floats. Codes keep their width if it is 2 or 4 bits, and get 4 if it is 3.
+ *
+ * <p>An output's bits depend neither on the batch nor on the number of threads.
+ */
+final class IntegerMatrix extends PackedMatrix {
+    private static final int ROWS = IntegerKernel.ROWS;
+    /** Vectors that are multiplied by unpacked codes before the next ones are unpacked. */
+    private static final int VECTORS_AT_ONCE = 128;
+    /** Blocks of columns that are unpacked at once: with their inputs and sums, a part of the L1 cache. */
+    private static final int BLOCKS = 8;
+    /** Below this many multiply-adds waking another thread costs more than it gains. */
+    private static final long PARALLEL_WORK = 1 << 18;
+
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private final PackedLayout layout;
+    private final IntegerKernel kernel;
+
+    IntegerMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
+        this(storage, layout(storage), parallel, gemm);
+    }
+
+    private IntegerMatrix(AffineGroups storage, PackedLayout layout, Parallel parallel, Gemm gemm) {
+        super(storage, parallel, gemm, ROWS, ROWS + ROWS / 2 * layout.wordsPerGroup());
+        this.layout = layout;
+        kernel = new IntegerKernel(layout);
+        pack();
+    }
+
+    private static PackedLayout layout(AffineGroups storage) {
+        int middle = 1 << (storage.bits() - 1);
+        return PackedLayout.of(storage.columns(), storage.bits() <= 2 ? 2 : 4, middle, storage.groupSize());
+    }
+
+    @Override
+    void packWords(int row, int[] target) {
+        int inStrip = row % ROWS;
+        int vector = inStrip / IntegerKernel.VECTOR_ROWS;
+        int lane = inStrip % IntegerKernel.LANES;
+        int shift = inStrip / IntegerKernel.LANES % 2 * Short.SIZE;
+        short[] words = words(row);
+        int to = vector * IntegerKernel.LANES + lane;
+        int from = 0;
+        for (int group = 0; group < layout.groups(); group++) {
+            to += ROWS;
+            for (int word = 0; word < layout.wordsPerGroup(); word++, to += ROWS / 2) {
+                target[to] |= (words[from++] & 0xffff) << shift;
+            }
+        }
+    }
+
+    /** The codes of a row, each group's in words of its own, the first in the lowest bits. */
+    private short[] words(int row) {
+        int bits = layout.bits();
+        int wordColumns = Short.SIZE / bits;
+        byte[] codes = new byte[storage.columns() + Long.BYTES];
+        storage.readCodes(row, codes, 0);
+        short[] words = new short[layout.groups() * layout.wordsPerGroup()];
+        int word = 0;
+        for (int group = 0; group < layout.groups(); group++) {
+            int first = group * layout.groupSize();
+            int last = Math.min(first + layout.groupSize(), storage.columns());
+            for (int i = 0; i < layout.wordsPerGroup(); i++, word++) {
+                int column = first + i * wordColumns;
+                int count = Math.min(wordColumns, last - column);
+                if (count > 0) {
+                    long eight = (long) LONG.get(codes, column);
+                    long present = -1L >>> (Long.SIZE - Byte.SIZE * count);
+                    words[word] = (short) Long.compress(eight & present, bits == 4 ? 0x0f0f0f0fL : 0x0303030303030303L);
+                }
+            }
+        }
+        return words;
+    }
+
+    @Override
+    public void multiply(Tensor x, Tensor y) {
+        RoundedInputs inputs = Scratch.get().roundedInputs();
+        int strips = strips();
+        for (int first = 0; first < x.rows(); first += VECTORS_AT_ONCE) {
+            int firstVector = first;
+            int batch = Math.min(VECTORS_AT_ONCE, x.rows() - first);
+            inputs.round(layout, x.array(), first, batch, batch == 1 ? 1 : IntegerKernel.VECTORS, parallel);
+            if ((long) storage.rows() * storage.columns() * batch < PARALLEL_WORK) {
+                multiply(0, strips, inputs, y.array(), firstVector);
+            } else {
+                int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
+                parallel.run(
+                        tasks,
+                        task -> multiply(
+                                Gemm.share(strips, task, tasks),
+                                Gemm.share(strips, task + 1, tasks),
+                                inputs,
+                                y.array(),
+                                firstVector));
+            }
+        }
+    }
+
+    private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y, int firstVector) {
+        int out = storage.rows();
+        int size = inputs.tiles() * inputs.tileVectors() * ROWS;
+        float[] outputs = Scratch.get().outputs(size);
+        for (int strip = firstStrip; strip < lastStrip; strip++) {
+            Arrays.fill(outputs, 0, size, 0);
+            multiplyStrip(strip(strip), inputs, outputs);
+            if (hasOffsets) {
+                addOffsets(strip, inputs, outputs);
+            }
+            for (int vector = 0; vector < inputs.batch(); vector++) {
+                int to = (firstVector + vector) * out + strip * ROWS;
+                System.arraycopy(outputs, vector * ROWS, y, to, Math.min(ROWS, out - strip * ROWS));
+            }
+        }
+    }
+
+    private void addOffsets(int strip, RoundedInputs inputs, float[] outputs) {
+        float[] sums = Scratch.get().inputSums(layout.groups());
+        for (int vector = 0; vector < inputs.batch(); vector++) {
+            inputs.groupSums(vector, sums);
+            kernel.addOffsets(data, offsets(strip), sums, outputs, vector * ROWS);
+        }
+    }
+
+    /** Multiplies all inputs by a strip: first what they were rounded to, block by block, then what that left over, in the same order. */
+    private void multiplyStrip(long strip, RoundedInputs inputs, float[] outputs) {
+        int blocks = layout.blocks();
+        for (int first = 0; first < blocks; first += BLOCKS) {
+            int last = Math.min(blocks, first + BLOCKS);
+            unpack(strip, first, last, inputs);
+            for (int tile = 0; tile < inputs.tiles(); tile++) {
+                multiplyTile(strip, first, last, inputs, inputs.whole(), tile, outputs);
+            }
+        }
+        for (int block = 0; block < blocks; block++) {
+            boolean unpacked = false;
+            for (int tile = 0; tile < inputs.tiles(); tile++) {
+                if (inputs.isPeaked(tile, block)) {
+                    if (!unpacked) {
+                        unpack(strip, block, block + 1, inputs);
+                        unpacked = true;
+                    }
+                    multiplyTile(strip, block, block + 1, inputs, inputs.remainder(), tile, outputs);
+                }
+            }
+        }
+    }
+
+    /** With a single tile the codes are used as they stream by. */
+    private static boolean isUnpacked(RoundedInputs inputs) {
+        return inputs.tiles() > 1;
+    }
+
+    private void unpack(long strip, int first, int last, RoundedInputs inputs) {
+        if (isUnpacked(inputs)) {
+            kernel.unpack(data, strip, first, last, Scratch.get().codes(BLOCKS));
+        }
+    }
+
+    private void multiplyTile(
+            long strip,
+            int first,
+            int last,
+            RoundedInputs inputs,
+            RoundedInputs.Terms terms,
+            int tile,
+            float[] outputs) {
+        Scratch scratch = Scratch.get();
+        int vectors = inputs.tileVectors();
+        int[] sums = scratch.integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
+        int at = (tile * layout.blocks() + first) * vectors;
+        int inputsAt = at * layout.columnsPerBlock();
+        if (vectors == 1) {
+            kernel.multiply(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
+        } else if (isUnpacked(inputs)) {
+            kernel.multiplyUnpacked(
+                    scratch.codes(BLOCKS), last - first, terms.inputs, inputsAt, terms.starts, at, sums);
+        } else {
+            kernel.multiplyTile(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
+        }
+        for (int i = 0; i < vectors; i++) {
+            kernel.scale(
+                    data,
+                    strip,
+                    first,
+                    last,
+                    sums,
+                    i * IntegerKernel.SUMS,
+                    terms.scales,
+                    at + i,
+                    vectors,
+                    outputs,
+                    (tile * vectors + i) * ROWS);
+        }
+    }
+}
