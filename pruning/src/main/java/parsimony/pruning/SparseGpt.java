@@ -45,13 +45,12 @@ public final class SparseGpt extends LayerwiseCompressor<SparseGpt.Options> {
             if (bits != null && (bits < 2 || bits > 8)) {
                 throw new IllegalArgumentException("bits must be from 2 to 8, or none, not " + bits);
             }
-            if (blockSize < 1 || pattern != null && blockSize % pattern.m() != 0) {
-                throw new IllegalArgumentException("blockSize must be at least 1"
-                        + (pattern == null ? "" : " and a multiple of " + pattern.m()) + ", not " + blockSize);
+            ErrorCompensation.checkBlockSize(blockSize);
+            if (pattern != null && blockSize % pattern.m() != 0) {
+                throw new IllegalArgumentException(
+                        "blockSize must be a multiple of " + pattern.m() + ", not " + blockSize);
             }
-            if (!(damping >= 0 && damping < Double.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException("damping must be 0 or more, not " + damping);
-            }
+            DampedHessian.checkDamping(damping);
         }
     }
 

@@ -74,12 +74,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of(
-                "awq:bits=4,group=32",
-                "awq",
-                "awq:bits=3,group=32",
-                "awq:bits=3,group=32,clip=false",
-                "planted-outliers+awq:bits=4,group=32");
+        return List.of("awq:bits=4,group=32", "awq", "awq:bits=3,group=32", "awq:bits=3,group=32,clip=false");
     }
 
     @Override
@@ -108,14 +103,8 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
         for (int i = 0; i < losses.length; i++) {
             float[] scales = scales(magnitudes, i, options);
             losses[i] = task.loss(weights -> {
-                float[] numbers = weights.array();
-                for (int j = 0; j < numbers.length; j++) {
-                    numbers[j] *= scales[j % scales.length];
-                }
-                NearestRounding.round(weights, options.group, task.backend(), fitter(options, task.scaleType()));
-                for (int j = 0; j < numbers.length; j++) {
-                    numbers[j] /= scales[j % scales.length];
-                }
+                NearestRounding.round(
+                        weights, scales, options.group, task.backend(), fitter(options, task.scaleType()));
                 return weights;
             });
         }
@@ -167,23 +156,27 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
         };
     }
 
-    /** Clips the weights of each group of each row to the range with which the layer's outputs change least. */
+    /**
+     * Clips the weights of each group of each row to the range with which the layer's outputs change least: by Σ (x · d)² = dᵀ · Σ x xᵀ · d over the
+     * sampled inputs x, where d is how the group changes.
+     */
     private static void clip(LinearTask task, Options options, GroupRounding.Fitter fitter) {
-        Tensor inputs = task.statistics().inputs();
+        Tensor sample = task.statistics().sampledInputs(SAMPLED_TOKENS);
         int columns = task.columns();
-        int step = Math.max(1, inputs.rows() / SAMPLED_TOKENS);
-        int tokens = Math.ceilDiv(inputs.rows(), step);
         int groupSize = options.group == -1 ? columns : Math.min(options.group, columns);
         for (int first = 0; first < columns; first += groupSize) {
             int count = Math.min(groupSize, columns - first);
-            clipGroup(task, first, new Matrix(inputs.array(), first, tokens, count, step * columns), fitter);
+            Matrix inputs = sample.matrix().columns(first, count);
+            Tensor products = Tensor.zeros(count, count);
+            task.backend().multiply(inputs, true, inputs, false, products.matrix(), false);
+            clipGroup(task, first, products, fitter);
         }
     }
 
-    /** @param sample inputs of this group [tokens, weights of the group] */
-    private static void clipGroup(LinearTask task, int first, Matrix sample, GroupRounding.Fitter fitter) {
+    /** @param products Σ x xᵀ of this group's inputs [weights of the group, weights of the group] */
+    private static void clipGroup(LinearTask task, int first, Tensor products, GroupRounding.Fitter fitter) {
         int rows = task.rows();
-        int count = sample.columns();
+        int count = products.columns();
         Matrix weights = task.weights().matrix().columns(first, count);
         float[] limits = new float[rows];
         double[] least = new double[rows];
@@ -196,7 +189,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
             limits[row] = largest[row];
         }
         Tensor change = Tensor.zeros(rows, count);
-        Tensor errors = Tensor.zeros(rows, sample.rows());
+        Tensor weighted = Tensor.zeros(rows, count);
         for (int shrink = 0; shrink < SHRINKS; shrink++) {
             double share = 1 - SHRINK_STEP * shrink;
             task.backend().parallel(rows, row -> {
@@ -211,17 +204,17 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
                     numbers[start + i] = grid.round(numbers[start + i]) - weights.get(row, i);
                 }
             });
-            task.backend().multiply(change.matrix(), false, sample, true, errors.matrix(), false);
-            task.backend().parallel(rows, row -> {
+            task.backend().multiply(change.matrix(), false, products.matrix(), false, weighted.matrix(), false);
+            for (int row = 0; row < rows; row++) {
                 double error = 0;
-                for (int i = row * errors.columns(); i < (row + 1) * errors.columns(); i++) {
-                    error += (double) errors.array()[i] * errors.array()[i];
+                for (int i = row * count; i < (row + 1) * count; i++) {
+                    error += (double) change.array()[i] * weighted.array()[i];
                 }
                 if (error < least[row]) {
                     least[row] = error;
                     limits[row] = (float) (share * largest[row]);
                 }
-            });
+            }
         }
         for (int row = 0; row < rows; row++) {
             for (int i = 0; i < count; i++) {

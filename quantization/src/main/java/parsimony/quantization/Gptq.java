@@ -50,16 +50,8 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
             double damping) {
         public Options {
             RoundToNearest.checkGrid(bits, group);
-            checkSolver(blockSize, damping);
-        }
-    }
-
-    static void checkSolver(int blockSize, double damping) {
-        if (blockSize < 1) {
-            throw new IllegalArgumentException("blockSize must be at least 1, not " + blockSize);
-        }
-        if (!(damping >= 0 && damping < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException("damping must be 0 or more, not " + damping);
+            ErrorCompensation.checkBlockSize(blockSize);
+            DampedHessian.checkDamping(damping);
         }
     }
 

@@ -35,18 +35,24 @@ final class NearestRounding {
         return result.build();
     }
 
-    /** What {@link #pack} and decoding leave of the weights, in place. */
-    static void round(Tensor weights, int group, Backend backend, GroupRounding.Fitter fitter) {
+    /**
+     * What {@link #pack} and decoding leave of the weights if their columns are multiplied by {@code scales} [in] before and divided by them afterwards,
+     * in place.
+     */
+    static void round(Tensor weights, float[] scales, int group, Backend backend, GroupRounding.Fitter fitter) {
         int columns = weights.columns();
         int groupSize = group == -1 ? columns : Math.min(group, columns);
         float[] numbers = weights.array();
         backend.parallel(weights.rows(), row -> {
-            int end = (row + 1) * columns;
-            for (int first = row * columns; first < end; first += groupSize) {
-                int count = Math.min(groupSize, end - first);
-                Grid grid = fitter.fit(numbers, first, count);
-                for (int i = first; i < first + count; i++) {
-                    numbers[i] = grid.round(numbers[i]);
+            int start = row * columns;
+            for (int first = 0; first < columns; first += groupSize) {
+                int end = Math.min(first + groupSize, columns);
+                for (int i = first; i < end; i++) {
+                    numbers[start + i] *= scales[i];
+                }
+                Grid grid = fitter.fit(numbers, start + first, end - first);
+                for (int i = first; i < end; i++) {
+                    numbers[start + i] = grid.round(numbers[start + i]) / scales[i];
                 }
             }
         });

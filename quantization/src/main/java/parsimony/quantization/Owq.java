@@ -64,7 +64,8 @@ public final class Owq extends LayerwiseCompressor<Owq.Options> {
             double damping) {
         public Options {
             RoundToNearest.checkGrid(bits, group);
-            Gptq.checkSolver(blockSize, damping);
+            ErrorCompensation.checkBlockSize(blockSize);
+            DampedHessian.checkDamping(damping);
             if (outliers < 0) {
                 throw new IllegalArgumentException("outliers must be 0 or more, not " + outliers);
             }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import parsimony.core.backend.Backend;
 import parsimony.core.technique.DampedHessian;
+import parsimony.core.technique.ErrorCompensation;
 import parsimony.core.technique.LayerwiseCompressor;
 import parsimony.core.technique.LinearTask;
 import parsimony.core.technique.Paper;
@@ -55,7 +56,8 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
             int bits, int greedyPasses, boolean hadamard, boolean incoherence, int blockSize, double damping) {
         public Options {
             RoundToNearest.checkGrid(bits, -1);
-            Gptq.checkSolver(blockSize, damping);
+            ErrorCompensation.checkBlockSize(blockSize);
+            DampedHessian.checkDamping(damping);
             if (greedyPasses < 0) {
                 throw new IllegalArgumentException("greedyPasses must be 0 or more, not " + greedyPasses);
             }

@@ -57,7 +57,8 @@ public final class Spqr extends LayerwiseCompressor<Spqr.Options> {
             double damping) {
         public Options {
             RoundToNearest.checkGrid(bits, group);
-            Gptq.checkSolver(blockSize, damping);
+            ErrorCompensation.checkBlockSize(blockSize);
+            DampedHessian.checkDamping(damping);
             if (!(outlierThreshold >= 0)) {
                 throw new IllegalArgumentException(
                         "outlierThreshold must be 0 or more, or inf, not " + outlierThreshold);

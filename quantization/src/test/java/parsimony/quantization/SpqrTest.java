@@ -1,30 +1,19 @@
 package parsimony.quantization;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.technique.MatrixTrial;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueContext;
-import parsimony.core.technique.TechniqueContract;
-import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.SumStorage;
 import parsimony.core.tensor.WeightStorage;
 import tools.jackson.databind.JsonNode;
 
-class SpqrTest extends TechniqueContract<Spqr.Options> {
-    private static final JsonNode OFFICIAL = Official.read("spqr");
-
-    private final TechniqueContext exact =
-            TechniqueContext.of(new ScalarBackend()).withScaleType(DataType.F32);
-
+class SpqrTest extends OfficialWeightsContract<Spqr.Options> {
     @Override
     protected Technique<Spqr.Options> technique() {
         return new Spqr();
@@ -43,28 +32,13 @@ class SpqrTest extends TechniqueContract<Spqr.Options> {
                 "damping=-1");
     }
 
-    static IntStream cases() {
-        return IntStream.range(0, OFFICIAL.get("cases").size());
+    @Override
+    List<String> varied() {
+        return List.of("bits", "group", "outlierThreshold", "simplifiedOutliers", "scaleBits", "zeroBits", "actOrder");
     }
 
-    @ParameterizedTest
-    @MethodSource("cases")
-    void givesTheWeightsAndTheErrorOfTheOfficialCode(int index) {
-        JsonNode official = OFFICIAL.get("cases").get(index);
-        StringBuilder spec = new StringBuilder("spqr:blockSize=32");
-        for (String option : List.of(
-                "bits", "group", "outlierThreshold", "simplifiedOutliers", "scaleBits", "zeroBits", "actOrder")) {
-            spec.append(',')
-                    .append(option)
-                    .append('=')
-                    .append(official.get(option).asString());
-        }
-        MatrixTrial ours = Official.run(spec.toString(), Official.inputs(), exact);
-        double error = official.get("error").asDouble();
-        assertThat(ours.error()).as(spec.toString()).isCloseTo(error, within(1e-4 * error));
-        assertThat(Official.differences(ours.result().decode(), Official.matrix(official.get("weights")), 1e-6))
-                .as(spec.toString())
-                .isEmpty();
+    @Override
+    void check(MatrixTrial ours, JsonNode official) {
         if (ours.result() instanceof SumStorage(WeightStorage grid, SparseStorage outliers)) {
             float[] kept = outliers.decode().array();
             float[] expected = Official.matrix(official.get("outliers")).array();

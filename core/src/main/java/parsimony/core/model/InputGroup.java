@@ -35,9 +35,16 @@ public record InputGroup(List<Linear> consumers, Source source, Consumer<float[]
         Tensor forward(ForwardContext context, int index, Tensor x);
     }
 
+    /** The part that ends with what a single matrix gives. */
+    public record Alone(Linear linear) implements Part {
+        @Override
+        public Tensor forward(ForwardContext context, int index, Tensor x) {
+            return linear.forward(context.ops(), x);
+        }
+    }
+
     /** A matrix that stands alone. */
     public static InputGroup of(Linear linear) {
-        return new InputGroup(
-                List.of(linear), Source.UNKNOWN, null, (context, index, x) -> linear.forward(context.ops(), x));
+        return new InputGroup(List.of(linear), Source.UNKNOWN, null, new Alone(linear));
     }
 }

@@ -86,6 +86,13 @@ public final class DampedHessian {
         return result;
     }
 
+    /** @throws IllegalArgumentException if {@code damping} is no share that can be added */
+    public static void checkDamping(double damping) {
+        if (!(damping >= 0 && damping < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("damping must be 0 or more, not " + damping);
+        }
+    }
+
     /** The inputs from the largest on the diagonal to the smallest, a dead one counting as 1: GPTQ's order of activations. */
     public static int[] descendingOrder(Tensor hessian) {
         int size = hessian.columns();

@@ -40,6 +40,13 @@ public final class ErrorCompensation {
         this.backend = backend;
     }
 
+    /** @throws IllegalArgumentException if blocks cannot be of {@code blockSize} inputs */
+    public static void checkBlockSize(int blockSize) {
+        if (blockSize < 1) {
+            throw new IllegalArgumentException("blockSize must be at least 1, not " + blockSize);
+        }
+    }
+
     /**
      * Replaces the first {@code columns} weights of each row; those after them take up errors and are never replaced.
      *

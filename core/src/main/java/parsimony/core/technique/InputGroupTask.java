@@ -9,6 +9,7 @@ import parsimony.core.model.ForwardContext;
 import parsimony.core.model.InputGroup;
 import parsimony.core.model.Linear;
 import parsimony.core.tensor.DataType;
+import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
@@ -16,7 +17,7 @@ import parsimony.core.tensor.WeightStorage;
 /** Matrices that read the same tensor, for techniques that balance the tensor against their columns. */
 public final class InputGroupTask {
     /** Enough to tell a better replacement from a worse one, few enough to try many. */
-    private static final int LOSS_TOKENS = 4096;
+    private static final int LOSS_TOKENS = 1024;
 
     private final InputGroup group;
     private final InputStatistics statistics;
@@ -24,7 +25,10 @@ public final class InputGroupTask {
     private final int block;
     private final TechniqueContext context;
     private List<Integer> sample;
+    /** What the part gives for the sample; null for a matrix alone. */
     private List<Tensor> expected;
+    /** Σ x xᵀ of the sample, for a matrix alone. */
+    private Tensor products;
 
     /**
      * @param texts the calibration texts in the order of {@code statistics}, null for what stands alone
@@ -77,16 +81,46 @@ public final class InputGroupTask {
     /**
      * How far the part of the block that the group belongs to is from what it was if each matrix is replaced: the mean
      * squared difference of its outputs over whole calibration texts, for which {@link Statistic#INPUTS} must have been
-     * collected: all of them, or every second, third … so that few more than 4096 tokens are read. The block itself stays as it is.
+     * collected: all of them, or every second, third … so that few more than 1024 tokens are read. The block itself stays as it is.
      *
      * @param replacement from a matrix [out, in], a copy that may be changed, to the one in its place
      */
     public double loss(UnaryOperator<Tensor> replacement) {
-        if (expected == null) {
+        if (sample == null) {
             int step = Math.toIntExact(Math.max(1, statistics.rows() / LOSS_TOKENS));
             sample = IntStream.iterate(0, i -> i < texts.size(), i -> i + step)
                     .boxed()
                     .toList();
+        }
+        return group.part() instanceof InputGroup.Alone(Linear linear)
+                ? lossAlone(linear, replacement)
+                : lossOfPart(replacement);
+    }
+
+    /** tr(D · Σ x xᵀ · Dᵀ) / (tokens · outputs), D the difference of the matrices: far fewer products than with each token. */
+    private double lossAlone(Linear linear, UnaryOperator<Tensor> replacement) {
+        List<Tensor> parts = statistics.inputParts();
+        if (products == null) {
+            products = Tensor.zeros(linear.inputs(), linear.inputs());
+            for (int i : sample) {
+                Matrix x = parts.get(i).matrix();
+                backend().multiply(x, true, x, false, products.matrix(), true);
+            }
+        }
+        Tensor difference = linear.weight().decode();
+        backend().addScaled(-1, replacement.apply(linear.weight().decode()), difference);
+        Tensor weighted = difference.zerosLike();
+        backend().multiply(difference.matrix(), false, products.matrix(), false, weighted.matrix(), false);
+        double sum = 0;
+        for (int i = 0; i < difference.size(); i++) {
+            sum += (double) difference.array()[i] * weighted.array()[i];
+        }
+        long tokens = sample.stream().mapToLong(i -> parts.get(i).rows()).sum();
+        return sum / (tokens * linear.outputs());
+    }
+
+    private double lossOfPart(UnaryOperator<Tensor> replacement) {
+        if (expected == null) {
             expected = outputs();
         }
         List<WeightStorage> originals =

@@ -110,6 +110,24 @@ public final class InputStatistics {
         return all;
     }
 
+    /** Every second, third … input, so that there are not many more than {@code count} [n, in]. */
+    public Tensor sampledInputs(int count) {
+        collected(Statistic.INPUTS);
+        int step = Math.toIntExact(Math.max(1, rows / count));
+        int columns = inputs.getFirst().columns();
+        Tensor sample = Tensor.zeros(Math.toIntExact(Math.ceilDiv(rows, step)), columns);
+        int row = 0;
+        int taken = 0;
+        for (Tensor part : inputs) {
+            for (int i = 0; i < part.rows(); i++, row++) {
+                if (row % step == 0) {
+                    System.arraycopy(part.array(), i * columns, sample.array(), taken++ * columns, columns);
+                }
+            }
+        }
+        return sample;
+    }
+
     private InputStatistics collected(Statistic wanted) {
         if (wanted != statistic || rows == 0) {
             throw new IllegalStateException(wanted + " was asked for, " + statistic + " of " + rows + " rows is here");
@@ -133,9 +151,11 @@ public final class InputStatistics {
         }
         inputs.replaceAll(part -> {
             Tensor divided = part.copy();
-            for (int i = 0; i < divided.size(); i++) {
-                divided.array()[i] /= divisors[i % divisors.length];
-            }
+            backend.parallel(divided.rows(), row -> {
+                for (int i = 0; i < divisors.length; i++) {
+                    divided.array()[row * divisors.length + i] /= divisors[i];
+                }
+            });
             return divided;
         });
     }

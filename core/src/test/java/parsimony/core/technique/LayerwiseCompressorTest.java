@@ -18,6 +18,7 @@ import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.model.ForwardContext;
+import parsimony.core.model.InputGroup;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
@@ -73,6 +74,34 @@ class LayerwiseCompressorTest {
             assertThat(Arrays.copyOfRange(task.statistics().inputs().array(), 5 * HIDDEN, 8 * HIDDEN))
                     .containsExactly(expected[1].array());
         }
+    }
+
+    @Test
+    void samplesInputsEvenly() {
+        InputStatistics statistics = tasks(Statistic.INPUTS, false)
+                .get("model.layers.0.self_attn.q_proj")
+                .statistics();
+        Tensor sample = statistics.sampledInputs(3);
+        assertThat(sample.shape()).containsExactly(4, HIDDEN);
+        for (int i = 0; i < 4; i++) {
+            assertThat(Arrays.copyOfRange(sample.array(), i * HIDDEN, (i + 1) * HIDDEN))
+                    .containsExactly(
+                            Arrays.copyOfRange(statistics.inputs().array(), 2 * i * HIDDEN, (2 * i + 1) * HIDDEN));
+        }
+        assertThat(statistics.sampledInputs(100).array())
+                .containsExactly(statistics.inputs().array());
+    }
+
+    @Test
+    void theLossOfAMatrixAloneIsThatOfItsOutputs() {
+        Linear linear = model(2).linears().getFirst();
+        InputGroup alone = InputGroup.of(linear);
+        InputGroup byOutputs = new InputGroup(
+                alone.consumers(), alone.source(), null, (text, index, x) -> linear.forward(text.ops(), x));
+        double expected =
+                InputGroups.task(byOutputs, expectedInputs(FIRST), context).loss(Tensor::zerosLike);
+        assertThat(InputGroups.task(alone, expectedInputs(FIRST), context).loss(Tensor::zerosLike))
+                .isCloseTo(expected, within(1e-5 * expected));
     }
 
     @Test
