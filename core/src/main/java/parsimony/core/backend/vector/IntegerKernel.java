@@ -71,6 +71,7 @@ final class IntegerKernel {
      * @param strip where the scales of the first group begin
      * @param inputs as in {@link RoundedInputs.Terms}, from {@code inputsAt} on
      * @param starts of the sums, from {@code at} on, as are the {@code inputScales}
+     * @param sums room for {@link #SUMS} numbers: what stays in memory there keeps this small enough for C2 to inline all of it
      */
     void multiply(
             MemorySegment data,
@@ -82,12 +83,9 @@ final class IntegerKernel {
             int[] starts,
             float[] inputScales,
             int at,
+            int[] sums,
             float[] y,
             int yAt) {
-        FloatVector total0 = FloatVector.fromArray(SPECIES, y, yAt);
-        FloatVector total1 = FloatVector.fromArray(SPECIES, y, yAt + LANES);
-        FloatVector total2 = FloatVector.fromArray(SPECIES, y, yAt + 2 * LANES);
-        FloatVector total3 = FloatVector.fromArray(SPECIES, y, yAt + 3 * LANES);
         int input = inputsAt;
         int inGroup = first % blocksPerGroup;
         long group = strip + first / blocksPerGroup * groupBytes();
@@ -106,23 +104,27 @@ final class IntegerKernel {
                     word1 = word1.lanewise(VectorOperators.LSHR, bits);
                 }
             }
+            sum0.reinterpretAsInts().intoArray(sums, 0);
+            sum1.reinterpretAsInts().intoArray(sums, LANES);
             FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
-            IntVector sums = sum0.reinterpretAsInts();
-            total0 = low(sums).mul(inputScale).fma(scales(data, group), total0);
-            total1 = high(sums).mul(inputScale).fma(scales(data, group + VECTOR_BYTES), total1);
-            sums = sum1.reinterpretAsInts();
-            total2 = low(sums).mul(inputScale).fma(scales(data, group + 2 * VECTOR_BYTES), total2);
-            total3 = high(sums).mul(inputScale).fma(scales(data, group + 3 * VECTOR_BYTES), total3);
+            for (int half = 0; half < 2; half++) {
+                IntVector sum = IntVector.fromArray(INTS, sums, half * LANES);
+                int to = yAt + 2 * half * LANES;
+                long scale = group + 2 * half * VECTOR_BYTES;
+                low(sum).mul(inputScale)
+                        .fma(scales(data, scale), FloatVector.fromArray(SPECIES, y, to))
+                        .intoArray(y, to);
+                high(sum)
+                        .mul(inputScale)
+                        .fma(scales(data, scale + VECTOR_BYTES), FloatVector.fromArray(SPECIES, y, to + LANES))
+                        .intoArray(y, to + LANES);
+            }
             if (++inGroup == blocksPerGroup) {
                 inGroup = 0;
                 group = words;
                 words += 4 * VECTOR_BYTES;
             }
         }
-        total0.intoArray(y, yAt);
-        total1.intoArray(y, yAt + LANES);
-        total2.intoArray(y, yAt + 2 * LANES);
-        total3.intoArray(y, yAt + 3 * LANES);
     }
 
     /**
@@ -202,10 +204,22 @@ final class IntegerKernel {
                 IntVector word0 = word(data, at);
                 IntVector word1 = word(data, at + VECTOR_BYTES);
                 for (int place = 0; place < placesPerWord; place += 4, to += 8 * LANES) {
-                    unpack(word0, codes, to);
-                    unpack(word1, codes, to + LANES);
-                    word0 = word0.lanewise(VectorOperators.LSHR, 4 * bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, 4 * bits);
+                    word0.and(mask).intoArray(codes, to);
+                    word1.and(mask).intoArray(codes, to + LANES);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
+                    word0.and(mask).intoArray(codes, to + 2 * LANES);
+                    word1.and(mask).intoArray(codes, to + 3 * LANES);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
+                    word0.and(mask).intoArray(codes, to + 4 * LANES);
+                    word1.and(mask).intoArray(codes, to + 5 * LANES);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
+                    word0.and(mask).intoArray(codes, to + 6 * LANES);
+                    word1.and(mask).intoArray(codes, to + 7 * LANES);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
                 }
             }
             if (++inGroup == blocksPerGroup) {
@@ -213,14 +227,6 @@ final class IntegerKernel {
                 at += 4 * VECTOR_BYTES;
             }
         }
-    }
-
-    /** The four lowest codes of each word. */
-    private void unpack(IntVector word, int[] codes, int to) {
-        word.and(mask).intoArray(codes, to);
-        word.lanewise(VectorOperators.LSHR, bits).and(mask).intoArray(codes, to + 2 * LANES);
-        word.lanewise(VectorOperators.LSHR, 2 * bits).and(mask).intoArray(codes, to + 4 * LANES);
-        word.lanewise(VectorOperators.LSHR, 3 * bits).and(mask).intoArray(codes, to + 6 * LANES);
     }
 
     /** As {@link #multiplyTile}, with codes that were unpacked before, once for many tiles. */

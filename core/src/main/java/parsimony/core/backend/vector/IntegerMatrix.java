@@ -177,13 +177,13 @@ final class IntegerMatrix extends PackedMatrix {
         int vectors = inputs.tileVectors();
         int at = (tile * layout.blocks + first) * vectors;
         int inputsAt = at * layout.columnsPerBlock;
-        if (vectors == 1) {
-            kernel.multiply(
-                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, outputs, 0);
-            return;
-        }
         Scratch scratch = Scratch.get();
         int[] sums = scratch.integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
+        if (vectors == 1) {
+            kernel.multiply(
+                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
+            return;
+        }
         if (isUnpacked(inputs)) {
             int[] codes = scratch.codes(BLOCKS);
             kernel.multiplyUnpacked(codes, last - first, terms.inputs, inputsAt, terms.starts, at, sums);
