@@ -52,7 +52,12 @@ final class ByteKernel {
         oddMiddle = 0x1p15f + middle;
     }
 
-    /** Bytes from one group's scales to the next one's, between which its words lie. */
+    /** Bytes from where a group's words begin to its scales. */
+    private long scalesStart() {
+        return 2 * VECTOR_BYTES * wordsPerGroup;
+    }
+
+    /** Bytes from one group's words to the next one's; its scales lie between. */
     long groupBytes() {
         return 2 * VECTOR_BYTES * (1 + wordsPerGroup);
     }
@@ -65,7 +70,7 @@ final class ByteKernel {
     /**
      * Σ scale · (code − middle) · x for the {@link #ROWS} rows of a strip.
      *
-     * @param strip where the scales of the first group begin
+     * @param strip where the words of the first group begin
      * @param x groups · groupColumns numbers from {@code xOffset} on
      */
     void multiply(MemorySegment data, long strip, float[] x, int xOffset, float[] y, int yOffset) {
@@ -80,7 +85,7 @@ final class ByteKernel {
             FloatVector odd0 = even0;
             FloatVector odd1 = even0;
             for (int pair = 0; pair < pairs; pair++, column += 2) {
-                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> 1));
+                long words = at + 2 * VECTOR_BYTES * (pair >> 1);
                 int shift = (pair & 1) * 16;
                 IntVector word0 = words(data, words).lanewise(VectorOperators.LSHR, shift);
                 IntVector word1 = words(data, words + VECTOR_BYTES).lanewise(VectorOperators.LSHR, shift);
@@ -91,8 +96,9 @@ final class ByteKernel {
                 odd0 = odd(word0).fma(input, odd0);
                 odd1 = odd(word1).fma(input, odd1);
             }
-            total0 = even0.add(odd0).fma(scales(data, at), total0);
-            total1 = even1.add(odd1).fma(scales(data, at + VECTOR_BYTES), total1);
+            long scales = at + scalesStart();
+            total0 = even0.add(odd0).fma(scales(data, scales), total0);
+            total1 = even1.add(odd1).fma(scales(data, scales + VECTOR_BYTES), total1);
             at += groupBytes();
         }
         total0.intoArray(y, yOffset);
@@ -126,7 +132,7 @@ final class ByteKernel {
             FloatVector odd2 = even0;
             FloatVector odd3 = even0;
             for (int pair = 0; pair < pairs; pair++, column += 2) {
-                long words = at + 2 * VECTOR_BYTES * (1 + (pair >> 1));
+                long words = at + 2 * VECTOR_BYTES * (pair >> 1);
                 int shift = (pair & 1) * 16;
                 IntVector word = words(data, words).lanewise(VectorOperators.LSHR, shift);
                 FloatVector weight = even(word);
@@ -140,7 +146,7 @@ final class ByteKernel {
                 odd2 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + 2 * xStride]), odd2);
                 odd3 = weight.fma(FloatVector.broadcast(SPECIES, x[column + 1 + 3 * xStride]), odd3);
             }
-            FloatVector scale = scales(data, at);
+            FloatVector scale = scales(data, at + scalesStart());
             total0 = even0.add(odd0).fma(scale, total0);
             total1 = even1.add(odd1).fma(scale, total1);
             total2 = even2.add(odd2).fma(scale, total2);
@@ -175,18 +181,18 @@ final class ByteKernel {
     /**
      * Decodes some words of a group of a strip to a part of a panel `[columns, ROWS]`, as {@link MicroKernel} reads it.
      *
-     * @param group where the scales of the group begin
+     * @param group where the words of the group begin
      * @param offsets where its offsets begin, or −1 if there are none
      * @param first of the group's words to decode
      */
     void decode(MemorySegment data, long group, long offsets, int first, int count, float[] panel, int panelOffset) {
         for (int half = 0; half < 2; half++) {
             long shift = half * VECTOR_BYTES;
-            FloatVector scale = scales(data, group + shift);
+            FloatVector scale = scales(data, group + scalesStart() + shift);
             FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : scales(data, offsets + shift);
             int to = panelOffset + half * LANES;
             for (int i = first; i < first + count; i++) {
-                IntVector word = words(data, group + 2 * VECTOR_BYTES * (1 + i) + shift);
+                IntVector word = words(data, group + 2 * VECTOR_BYTES * i + shift);
                 for (int pair = 0; pair < 2; pair++, to += 2 * ROWS) {
                     even(word).fma(scale, offset).intoArray(panel, to);
                     odd(word).fma(scale, offset).intoArray(panel, to + ROWS);

@@ -42,7 +42,6 @@ final class ByteMatrix extends PackedMatrix {
         storage.readCodes(row, codes, 0);
         int to = row % ROWS;
         for (int group = 0; group < storage.groups(); group++) {
-            to += ROWS;
             int first = group * storage.groupSize();
             int count = Math.min(storage.groupSize(), codes.length - first);
             System.arraycopy(codes, first, padded, 0, count);
@@ -50,6 +49,7 @@ final class ByteMatrix extends PackedMatrix {
             for (int word = 0; word < wordsPerGroup; word++, to += ROWS) {
                 target[to] = (int) INT.get(padded, Integer.BYTES * word);
             }
+            to += ROWS;
         }
     }
 

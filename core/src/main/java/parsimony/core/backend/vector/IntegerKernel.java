@@ -54,21 +54,27 @@ final class IntegerKernel {
         blocksPerGroup = layout.blocksPerGroup;
     }
 
-    /** Bytes from one group's scales to the next one's, between which its words lie. */
+    /** Bytes from one group's words to the next one's; its scales lie between. */
     long groupBytes() {
         return VECTOR_BYTES * (4 + 2 * wordsPerGroup);
     }
 
+    /** Where the scales of the group of a block lie. */
+    private long scalesOf(long strip, int block) {
+        return strip + block / blocksPerGroup * groupBytes() + VECTOR_BYTES * (2 * wordsPerGroup);
+    }
+
+    /** Where the words of a block lie. */
     private long words(long strip, int block) {
         return strip
                 + block / blocksPerGroup * groupBytes()
-                + VECTOR_BYTES * (4 + block % blocksPerGroup * 2 * wordsPerBlock);
+                + VECTOR_BYTES * (block % blocksPerGroup * 2 * wordsPerBlock);
     }
 
     /**
      * Adds scale · input scale · Σ (code − middle) · q of the blocks [first, last) of columns to the outputs of one vector.
      *
-     * @param strip where the scales of the first group begin
+     * @param strip where the words of the first group begin
      * @param inputs as in {@link RoundedInputs.Terms}, from {@code inputsAt} on
      * @param starts of the sums, from {@code at} on, as are the {@code inputScales}
      * @param sums room for {@link #SUMS} numbers: what stays in memory there keeps this small enough for C2 to inline all of it
@@ -88,7 +94,7 @@ final class IntegerKernel {
             int yAt) {
         int input = inputsAt;
         int inGroup = first % blocksPerGroup;
-        long group = strip + first / blocksPerGroup * groupBytes();
+        long group = scalesOf(strip, first);
         long words = words(strip, first);
         for (int block = first; block < last; block++) {
             ShortVector sum0 = broadcast(starts, at + block - first);
@@ -121,7 +127,7 @@ final class IntegerKernel {
             }
             if (++inGroup == blocksPerGroup) {
                 inGroup = 0;
-                group = words;
+                group += groupBytes();
                 words += 4 * VECTOR_BYTES;
             }
         }
@@ -296,7 +302,7 @@ final class IntegerKernel {
         FloatVector total2 = FloatVector.fromArray(SPECIES, y, yAt + 2 * LANES);
         FloatVector total3 = FloatVector.fromArray(SPECIES, y, yAt + 3 * LANES);
         int inGroup = first % blocksPerGroup;
-        long at = strip + first / blocksPerGroup * groupBytes();
+        long at = scalesOf(strip, first);
         int from = sumsAt;
         int input = scalesAt;
         for (int block = first; block < last; block++) {

@@ -54,10 +54,10 @@ final class IntegerMatrix extends PackedMatrix {
         int to = vector * IntegerKernel.LANES + lane;
         int from = 0;
         for (int group = 0; group < layout.groups; group++) {
-            to += ROWS;
             for (int word = 0; word < layout.wordsPerGroup; word++, to += ROWS / 2) {
                 target[to] |= (words[from++] & 0xffff) << shift;
             }
+            to += ROWS;
         }
     }
 

@@ -12,7 +12,7 @@ import parsimony.core.tensor.Tensor;
 
 /**
  * Weights of few bits, repacked in strips of rows that stand side by side, so that each SIMD lane is an output, no sum over lanes is needed, and a kernel reads a
- * strip front to back: for each group the scales of its rows, then word 0 of all rows, then word 1, and so on. Behind the last group come the rows' offsets for
+ * strip front to back: for each group word 0 of all rows, then word 1, and so on, then the rows' scales. Behind the last group come the rows' offsets for
  * each group.
  *
  * <p>As kernels take the middle of their range off all codes, an offset here is the storage's plus scale · middle; where all are zero, as they are for
@@ -33,7 +33,7 @@ abstract class PackedMatrix implements PreparedMatrix {
 
     /**
      * @param stripRows rows side by side
-     * @param groupInts what a group takes in a strip: the scales of its rows, and its words
+     * @param groupInts what a group takes in a strip: its words, and the scales of its rows
      */
     PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm, int stripRows, int groupInts) {
         this.storage = storage;
@@ -89,7 +89,8 @@ abstract class PackedMatrix implements PreparedMatrix {
                 packWords(row, packed);
                 int lane = row % stripRows;
                 for (int group = 0; group < storage.groups(); group++) {
-                    packed[group * groupInts + lane] = Float.floatToRawIntBits(storage.scale(row, group));
+                    packed[(group + 1) * groupInts - stripRows + lane] =
+                            Float.floatToRawIntBits(storage.scale(row, group));
                     if (hasOffsets) {
                         packed[storage.groups() * groupInts + group * stripRows + lane] =
                                 Float.floatToRawIntBits(offset(row, group));
