@@ -80,7 +80,7 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("llm-pruner:ratio=0.2", "llm-pruner:ratio=0.2,importance=vector");
+        return List.of("llm-pruner:ratio=0.2");
     }
 
     @Override

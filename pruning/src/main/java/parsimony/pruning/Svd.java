@@ -68,7 +68,7 @@ public final class Svd extends LayerwiseCompressor<Svd.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("svd:ratio=0.2", "svd:ratio=0.2,weighted=false");
+        return List.of("svd:ratio=0.2");
     }
 
     @Override

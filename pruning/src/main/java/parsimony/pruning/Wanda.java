@@ -54,7 +54,7 @@ public final class Wanda extends LayerwiseCompressor<Wanda.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("wanda:sparsity=0.5", "wanda:pattern=4:8", "wanda:pattern=2:4", "wanda:variant=true");
+        return List.of("wanda:sparsity=0.5", "wanda:pattern=4:8", "wanda:pattern=2:4");
     }
 
     @Override

@@ -74,7 +74,7 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("awq:bits=4,group=32", "awq", "awq:bits=3,group=32", "awq:bits=3,group=32,clip=false");
+        return List.of("awq:bits=4,group=32", "awq", "awq:bits=3,group=32");
     }
 
     @Override

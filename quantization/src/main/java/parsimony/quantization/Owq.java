@@ -87,7 +87,7 @@ public final class Owq extends LayerwiseCompressor<Owq.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("owq:group=32", "owq", "owq:bits=4");
+        return List.of("owq:group=32", "owq");
     }
 
     @Override

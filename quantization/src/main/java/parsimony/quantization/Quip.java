@@ -76,7 +76,7 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("quip", "quip:hadamard=true", "quip:bits=3");
+        return List.of("quip", "quip:hadamard=true");
     }
 
     @Override

@@ -89,7 +89,7 @@ public final class Spqr extends LayerwiseCompressor<Spqr.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("spqr", "spqr:bits=3", "spqr:bits=2");
+        return List.of("spqr", "spqr:bits=3");
     }
 
     @Override

@@ -37,6 +37,7 @@ final class IntegerKernel {
 
     private final int groups;
     private final int bits;
+    private final int middle;
     private final int mask;
     private final int placesPerWord;
     private final int wordsPerGroup;
@@ -46,6 +47,7 @@ final class IntegerKernel {
     IntegerKernel(PackedLayout layout) {
         groups = layout.groups;
         bits = layout.bits;
+        middle = layout.middle;
         wordsPerGroup = layout.wordsPerGroup;
         wordsPerBlock = layout.wordsPerBlock;
         int code = (1 << bits) - 1;
@@ -60,7 +62,7 @@ final class IntegerKernel {
     }
 
     /** Where the scales of the group of a block lie. */
-    private long scalesOf(long strip, int block) {
+    long scalesOf(long strip, int block) {
         return strip + block / blocksPerGroup * groupBytes() + VECTOR_BYTES * (2 * wordsPerGroup);
     }
 
@@ -200,82 +202,39 @@ final class IntegerKernel {
         }
     }
 
-    /** Unpacks the codes of the blocks [first, last) of columns, for {@link #multiplyUnpacked}. */
-    void unpack(MemorySegment data, long strip, int first, int last, int[] codes) {
-        int inGroup = first % blocksPerGroup;
-        long at = words(strip, first);
-        int to = 0;
-        for (int block = first; block < last; block++) {
-            for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
-                IntVector word0 = word(data, at);
-                IntVector word1 = word(data, at + VECTOR_BYTES);
-                for (int place = 0; place < placesPerWord; place += 4, to += 8 * LANES) {
-                    word0.and(mask).intoArray(codes, to);
-                    word1.and(mask).intoArray(codes, to + LANES);
-                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
-                    word0.and(mask).intoArray(codes, to + 2 * LANES);
-                    word1.and(mask).intoArray(codes, to + 3 * LANES);
-                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
-                    word0.and(mask).intoArray(codes, to + 4 * LANES);
-                    word1.and(mask).intoArray(codes, to + 5 * LANES);
-                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
-                    word0.and(mask).intoArray(codes, to + 6 * LANES);
-                    word1.and(mask).intoArray(codes, to + 7 * LANES);
-                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
-                }
-            }
-            if (++inGroup == blocksPerGroup) {
-                inGroup = 0;
-                at += 4 * VECTOR_BYTES;
-            }
-        }
+    /**
+     * Decodes some words of {@link #VECTOR_ROWS} rows to a part of a panel `[columns, VECTOR_ROWS]`, as {@link MicroKernel} reads it.
+     *
+     * @param words where the first of them lies
+     * @param scales where the rows' scales of the group lie
+     * @param offsets where their offsets lie, or −1 if there are none
+     */
+    void decode(MemorySegment data, long words, int count, long scales, long offsets, float[] panel, int panelAt) {
+        decodeHalf(data, words, count, 0, scales, offsets, panel, panelAt);
+        long next = offsets < 0 ? -1 : offsets + VECTOR_BYTES;
+        decodeHalf(data, words, count, Short.SIZE, scales + VECTOR_BYTES, next, panel, panelAt + LANES);
     }
 
-    /** As {@link #multiplyTile}, with codes that were unpacked before, once for many tiles. */
-    void multiplyUnpacked(int[] codes, int blocks, int[] inputs, int inputsAt, int[] starts, int startsAt, int[] sums) {
-        int columns = wordsPerBlock * placesPerWord;
-        int code = 0;
-        int input = inputsAt;
-        for (int block = 0; block < blocks; block++, input += (VECTORS - 1) * columns) {
-            int start = startsAt + block * VECTORS;
-            ShortVector sum00 = broadcast(starts, start);
-            ShortVector sum01 = sum00;
-            ShortVector sum10 = broadcast(starts, start + 1);
-            ShortVector sum11 = sum10;
-            ShortVector sum20 = broadcast(starts, start + 2);
-            ShortVector sum21 = sum20;
-            ShortVector sum30 = broadcast(starts, start + 3);
-            ShortVector sum31 = sum30;
-            for (int column = 0; column < columns; column++, code += 2 * LANES, input++) {
-                ShortVector codes0 = IntVector.fromArray(INTS, codes, code).reinterpretAsShorts();
-                ShortVector codes1 =
-                        IntVector.fromArray(INTS, codes, code + LANES).reinterpretAsShorts();
-                ShortVector x = broadcast(inputs, input);
-                sum00 = codes0.mul(x).add(sum00);
-                sum01 = codes1.mul(x).add(sum01);
-                x = broadcast(inputs, input + columns);
-                sum10 = codes0.mul(x).add(sum10);
-                sum11 = codes1.mul(x).add(sum11);
-                x = broadcast(inputs, input + 2 * columns);
-                sum20 = codes0.mul(x).add(sum20);
-                sum21 = codes1.mul(x).add(sum21);
-                x = broadcast(inputs, input + 3 * columns);
-                sum30 = codes0.mul(x).add(sum30);
-                sum31 = codes1.mul(x).add(sum31);
+    private void decodeHalf(
+            MemorySegment data,
+            long words,
+            int count,
+            int shift,
+            long scales,
+            long offsets,
+            float[] panel,
+            int panelAt) {
+        FloatVector scale = scales(data, scales);
+        FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : scales(data, offsets);
+        int to = panelAt;
+        for (int i = 0; i < count; i++) {
+            IntVector word = word(data, words + 2 * VECTOR_BYTES * i).lanewise(VectorOperators.LSHR, shift);
+            for (int place = 0; place < placesPerWord; place++, to += VECTOR_ROWS) {
+                FloatVector codes =
+                        (FloatVector) word.and(mask & 0xffff).sub(middle).convert(VectorOperators.I2F, 0);
+                codes.fma(scale, offset).intoArray(panel, to);
+                word = word.lanewise(VectorOperators.LSHR, bits);
             }
-            int to = block * VECTORS * SUMS;
-            sum00.reinterpretAsInts().intoArray(sums, to);
-            sum01.reinterpretAsInts().intoArray(sums, to + LANES);
-            sum10.reinterpretAsInts().intoArray(sums, to + 2 * LANES);
-            sum11.reinterpretAsInts().intoArray(sums, to + 3 * LANES);
-            sum20.reinterpretAsInts().intoArray(sums, to + 4 * LANES);
-            sum21.reinterpretAsInts().intoArray(sums, to + 5 * LANES);
-            sum30.reinterpretAsInts().intoArray(sums, to + 6 * LANES);
-            sum31.reinterpretAsInts().intoArray(sums, to + 7 * LANES);
         }
     }
 

@@ -9,16 +9,15 @@ import parsimony.core.tensor.AffineGroups;
 import parsimony.core.tensor.Tensor;
 
 /**
- * Weights of at most 4 bits, multiplied in integers by inputs rounded to 8 bits ({@link RoundedInputs}), as llama.cpp does too: the rounding is far below that of
- * the weights, and integers of 16 bits go twice as many to a vector as floats. Codes keep their width if it is 2 or 4 bits, and get 4 if it is 3.
+ * Weights of at most 4 bits. A few inputs are rounded to 8 bits ({@link RoundedInputs}) and multiplied in integers with the codes as they stream by, as llama.cpp does
+ * too: the rounding is far below that of the weights, and vectors hold twice as many integers of 16 bits as floats. For more inputs {@link Gemm} asks for
+ * decoded panels, and multiplies the inputs as they are. Codes keep their width if it is 2 or 4 bits, and get 4 if it is 3.
  *
- * <p>An output's bits depend neither on the batch nor on the number of threads.
+ * <p>An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
  */
 final class IntegerMatrix extends PackedMatrix {
     private static final int ROWS = IntegerKernel.ROWS;
-    /** Vectors that are multiplied by unpacked codes before the next ones are unpacked. */
-    private static final int VECTORS_AT_ONCE = 128;
-    /** Blocks of columns that are unpacked at once: with their inputs and sums, a part of the L1 cache. */
+    /** Blocks of columns whose sums are kept before they are scaled. */
     private static final int BLOCKS = 8;
     /** Below this many multiply-adds waking another thread costs more than it gains. */
     private static final long PARALLEL_WORK = 1 << 18;
@@ -87,29 +86,51 @@ final class IntegerMatrix extends PackedMatrix {
 
     @Override
     public void multiply(Tensor x, Tensor y) {
+        int batch = x.rows();
+        int out = storage.rows();
+        int in = storage.columns();
+        if (batch > Matvec.VECTORS_AT_MOST) {
+            gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
+            return;
+        }
         RoundedInputs inputs = Scratch.get().roundedInputs();
+        inputs.round(layout, x.array(), batch, batch == 1 ? 1 : IntegerKernel.VECTORS);
         int strips = strips();
-        for (int first = 0; first < x.rows(); first += VECTORS_AT_ONCE) {
-            int firstVector = first;
-            int batch = Math.min(VECTORS_AT_ONCE, x.rows() - first);
-            inputs.round(layout, x.array(), first, batch, batch == 1 ? 1 : IntegerKernel.VECTORS, parallel);
-            if ((long) storage.rows() * storage.columns() * batch < PARALLEL_WORK) {
-                multiply(0, strips, inputs, y.array(), firstVector);
-            } else {
-                int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
-                parallel.run(
-                        tasks,
-                        task -> multiply(
-                                Gemm.share(strips, task, tasks),
-                                Gemm.share(strips, task + 1, tasks),
-                                inputs,
-                                y.array(),
-                                firstVector));
-            }
+        if ((long) out * in * batch < PARALLEL_WORK) {
+            multiply(0, strips, inputs, y.array());
+            return;
+        }
+        int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
+        parallel.run(
+                tasks,
+                task -> multiply(
+                        Gemm.share(strips, task, tasks), Gemm.share(strips, task + 1, tasks), inputs, y.array()));
+    }
+
+    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
+    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
+        int strip = firstRow / ROWS;
+        int inStrip = firstRow % ROWS;
+        long vector = (long) Short.BYTES * inStrip;
+        int wordColumns = Short.SIZE / layout.bits;
+        int last = firstColumn + columns;
+        for (int column = firstColumn; column < last; column = (column / layout.groupSize + 1) * layout.groupSize) {
+            int group = column / layout.groupSize;
+            int inGroup = column - group * layout.groupSize;
+            int end = Math.min(last - group * layout.groupSize, layout.groupSize);
+            int word = inGroup / wordColumns;
+            kernel.decode(
+                    data,
+                    strip(strip) + group * kernel.groupBytes() + (long) Short.BYTES * ROWS * word + vector,
+                    Gemm.ceilDivide(end, wordColumns) - word,
+                    kernel.scalesOf(strip(strip), group * layout.blocksPerGroup) + 4L * inStrip,
+                    hasOffsets ? offsets(strip) + 4L * (ROWS * group + inStrip) : -1,
+                    panel,
+                    panelOffset + (column - firstColumn - inGroup % wordColumns) * IntegerKernel.VECTOR_ROWS);
         }
     }
 
-    private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y, int firstVector) {
+    private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y) {
         int out = storage.rows();
         int size = inputs.tiles() * inputs.tileVectors() * ROWS;
         float[] outputs = Scratch.get().outputs(size);
@@ -120,7 +141,7 @@ final class IntegerMatrix extends PackedMatrix {
                 addOffsets(strip, inputs, outputs);
             }
             for (int vector = 0; vector < inputs.batch(); vector++) {
-                int to = (firstVector + vector) * out + strip * ROWS;
+                int to = vector * out + strip * ROWS;
                 System.arraycopy(outputs, vector * ROWS, y, to, Math.min(ROWS, out - strip * ROWS));
             }
         }
@@ -140,29 +161,16 @@ final class IntegerMatrix extends PackedMatrix {
         int step = inputs.tileVectors() == 1 ? blocks : BLOCKS;
         for (int first = 0; first < blocks; first += step) {
             int last = Math.min(blocks, first + step);
-            unpack(strip, first, last, inputs);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
                 multiplyTile(strip, first, last, inputs, inputs.whole(), tile, outputs);
             }
         }
         for (int block = inputs.nextPeaked(0); block < blocks; block = inputs.nextPeaked(block + 1)) {
-            unpack(strip, block, block + 1, inputs);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
                 if (inputs.isPeaked(tile, block)) {
                     multiplyTile(strip, block, block + 1, inputs, inputs.remainder(), tile, outputs);
                 }
             }
-        }
-    }
-
-    /** With a single tile the codes are used as they stream by. */
-    private static boolean isUnpacked(RoundedInputs inputs) {
-        return inputs.tiles() > 1;
-    }
-
-    private void unpack(long strip, int first, int last, RoundedInputs inputs) {
-        if (isUnpacked(inputs)) {
-            kernel.unpack(data, strip, first, last, Scratch.get().codes(BLOCKS));
         }
     }
 
@@ -184,12 +192,7 @@ final class IntegerMatrix extends PackedMatrix {
                     data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
             return;
         }
-        if (isUnpacked(inputs)) {
-            int[] codes = scratch.codes(BLOCKS);
-            kernel.multiplyUnpacked(codes, last - first, terms.inputs, inputsAt, terms.starts, at, sums);
-        } else {
-            kernel.multiplyTile(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
-        }
+        kernel.multiplyTile(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
         for (int i = 0; i < vectors; i++) {
             kernel.scale(
                     data,

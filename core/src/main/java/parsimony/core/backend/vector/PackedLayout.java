@@ -15,7 +15,7 @@ final class PackedLayout {
     final int groupSize;
 
     final int groups;
-    /** Words of a row and group, the last one filled up. */
+    /** Words of a row and group, the last ones filled up. */
     final int wordsPerGroup;
     /** Words of a row and block; groups are whole numbers of blocks. */
     final int wordsPerBlock;
@@ -32,8 +32,11 @@ final class PackedLayout {
         this.groupSize = groupSize;
         int wordColumns = Short.SIZE / bits;
         groups = Gemm.ceilDivide(columns, groupSize);
-        wordsPerGroup = Gemm.ceilDivide(groupSize, wordColumns);
-        wordsPerBlock = Math.min(BLOCK_COLUMNS / wordColumns, Integer.lowestOneBit(wordsPerGroup));
+        int words = Gemm.ceilDivide(groupSize, wordColumns);
+        int wholeBlock = BLOCK_COLUMNS / wordColumns;
+        // A long group is filled up to whole blocks; a short one would become mostly filling.
+        wordsPerGroup = words > wholeBlock ? Gemm.roundUp(words, wholeBlock) : words;
+        wordsPerBlock = Math.min(wholeBlock, Integer.lowestOneBit(wordsPerGroup));
         columnsPerBlock = wordsPerBlock * wordColumns;
         blocksPerGroup = wordsPerGroup / wordsPerBlock;
         blocks = groups * blocksPerGroup;

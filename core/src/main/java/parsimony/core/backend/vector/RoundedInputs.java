@@ -6,7 +6,6 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
-import parsimony.core.backend.Parallel;
 
 /**
  * Inputs rounded to 8 bits, x ≈ scale · q with q from −127 to 127 and a scale for each block of columns, in the order in which {@link IntegerKernel}
@@ -65,11 +64,10 @@ final class RoundedInputs {
     /**
      * Takes vectors in.
      *
-     * @param x holds vectors of {@code layout.columns} inputs
-     * @param firstVector the first of them to take
+     * @param x {@code batch} vectors of {@code layout.columns} inputs
      * @param tileVectors vectors of a tile; the last tile is filled up with zeros
      */
-    void round(PackedLayout layout, float[] x, int firstVector, int batch, int tileVectors, Parallel parallel) {
+    void round(PackedLayout layout, float[] x, int batch, int tileVectors) {
         this.layout = layout;
         this.batch = batch;
         this.tileVectors = tileVectors;
@@ -80,10 +78,8 @@ final class RoundedInputs {
         if (peaked.length < blocks) {
             peaked = new boolean[blocks];
         }
-        if (tiles == 1) {
-            roundTile(x, firstVector, 0);
-        } else {
-            parallel.run(tiles, tile -> roundTile(x, firstVector, tile));
+        for (int tile = 0; tile < tiles; tile++) {
+            roundTile(x, tile);
         }
         peakedInAny.clear();
         for (int i = 0; i < blocks; i++) {
@@ -93,7 +89,7 @@ final class RoundedInputs {
         }
     }
 
-    private void roundTile(float[] x, int firstVector, int tile) {
+    private void roundTile(float[] x, int tile) {
         float[] values = new float[COLUMNS * tileVectors];
         int[] pairs = new int[COLUMNS];
         for (int block = 0; block < layout.blocks; block++) {
@@ -104,7 +100,7 @@ final class RoundedInputs {
                 int columns = vector < batch ? layout.blockColumns(block) : 0;
                 int at = i * COLUMNS;
                 if (columns > 0) {
-                    int from = (firstVector + vector) * layout.columns + layout.firstColumn(block);
+                    int from = vector * layout.columns + layout.firstColumn(block);
                     System.arraycopy(x, from, values, at, columns);
                 }
                 Arrays.fill(values, at + columns, at + COLUMNS, 0);

@@ -18,7 +18,6 @@ final class Scratch {
     private float[] inputs = {};
     private float[] inputSums = {};
     private float[] outputs = {};
-    private int[] codes = {};
     private int[] integerSums = {};
     private RoundedInputs roundedInputs;
 
@@ -75,15 +74,6 @@ final class Scratch {
             outputs = new float[size];
         }
         return outputs;
-    }
-
-    /** For unpacked codes of so many blocks of columns. */
-    int[] codes(int blocks) {
-        int size = blocks * PackedLayout.BLOCK_COLUMNS * IntegerKernel.ROWS / 2;
-        if (codes.length < size) {
-            codes = new int[size];
-        }
-        return codes;
     }
 
     /** For sums of integers before they are scaled. */
