@@ -39,7 +39,7 @@ import parsimony.core.tensor.WeightStorage;
  *
  * <p>On a trained model w·g is so small that its square, and with it the second order, hardly counts: {@code element1} and {@code element2} lose the same.
  *
- * <p>Try: {@code llm-pruner:ratio=0.2}, then {@code parsimony train --from} the result to win back some of what was lost.
+ * <p>Try: {@code llm-pruner:ratio=0.2}, then {@code parsimony train --from} the result, and see how much of what was lost comes back.
  */
 @Paper(survey = 22)
 public final class LlmPruner implements Technique<LlmPruner.Options> {

@@ -19,7 +19,7 @@ import parsimony.core.tensor.WeightStorage;
  * computed before. It saves nothing; it is the test bed of the techniques that exist for outliers: {@code
  * planted-outliers+rtn}, {@code planted-outliers+smoothquant}.
  *
- * <p>Try: with activations of 8 bits a tensor, {@code planted-outliers+smoothquant:alpha=none,level=o3}, one such channel decides the scale of all others and
+ * <p>Try: with activations of 8 bits a tensor, {@code planted-outliers+smoothquant:alpha=none,level=o3,weights=tensor}, one such channel decides the scale of all others and
  * nothing is left of them. Rounding weights alone to 4 bits loses only the planted inputs, whose columns become zero: {@code channels=4} shows it better.
  */
 public final class PlantedOutliers extends LayerwiseCompressor<PlantedOutliers.Options> {

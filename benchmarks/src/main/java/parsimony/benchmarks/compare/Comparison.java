@@ -11,7 +11,7 @@ import java.util.List;
  * @param machine where
  * @param seed of everything random
  * @param rows in the order in which they were measured; the first is the dense model in 32 bits
- * @param missing techniques that were asked for and not measured, as the run was stopped before or its time was up
+ * @param missing techniques that were asked for and not measured: the run was stopped before, its time was up, or they cannot be applied
  */
 public record Comparison(
         String command,

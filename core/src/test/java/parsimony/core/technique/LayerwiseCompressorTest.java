@@ -348,7 +348,6 @@ class LayerwiseCompressorTest {
         }
     }
 
-    /** Multiplies the columns of every group by numbers from 1 to 3. */
     /** Makes one half of every weight that was not pruned. */
     private static final class Quantizer extends LayerwiseCompressor<None> {
         @Override
@@ -380,6 +379,7 @@ class LayerwiseCompressorTest {
         }
     }
 
+    /** Multiplies the columns of every group by numbers from 1 to 3. */
     private static final class Balancer extends LayerwiseCompressor<None> {
         private final Statistic statistic;
         private final Map<String, LinearTask> tasks;

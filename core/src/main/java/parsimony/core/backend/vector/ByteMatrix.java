@@ -6,7 +6,6 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import parsimony.core.backend.Parallel;
 import parsimony.core.tensor.AffineGroups;
-import parsimony.core.tensor.Tensor;
 
 /**
  * Weights of 5 to 8 bits, a byte each, multiplied by inputs as they are. A few inputs are multiplied with the codes as they stream by; for more,
@@ -24,7 +23,7 @@ final class ByteMatrix extends PackedMatrix {
     private final int groupColumns;
 
     ByteMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
-        super(storage, parallel, gemm, ROWS, ROWS * (1 + words(storage)));
+        super(storage, parallel, gemm, ROWS, Integer.BYTES, ROWS * (1 + words(storage)));
         wordsPerGroup = words(storage);
         kernel = new ByteKernel(middle, storage.groups(), wordsPerGroup);
         groupColumns = kernel.groupColumns();
@@ -54,31 +53,12 @@ final class ByteMatrix extends PackedMatrix {
     }
 
     @Override
-    public void multiply(Tensor x, Tensor y) {
-        int batch = x.rows();
-        if (batch > Matvec.VECTORS_AT_MOST) {
-            int out = storage.rows();
-            int in = storage.columns();
-            gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
-            return;
-        }
-        float[] inputs = padded(x.array(), batch);
+    void multiplyFew(float[] x, int batch, float[] y) {
+        float[] inputs = padded(x, batch);
         float[] sums = hasOffsets ? groupSums(inputs, batch) : null;
-        int strips = strips();
-        if ((long) storage.rows() * storage.columns() * batch < PARALLEL_WORK) {
-            multiplyStrips(0, strips, batch, inputs, sums, y.array());
-            return;
-        }
-        int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
-        parallel.run(
-                tasks,
-                task -> multiplyStrips(
-                        Gemm.share(strips, task, tasks),
-                        Gemm.share(strips, task + 1, tasks),
-                        batch,
-                        inputs,
-                        sums,
-                        y.array()));
+        forStrips(
+                (long) storage.rows() * storage.columns() * batch >= PARALLEL_WORK,
+                (first, last) -> multiplyStrips(first, last, batch, inputs, sums, y));
     }
 
     /** The inputs with every group filled up to whole words; the inputs themselves where the groups are so already. */
@@ -147,24 +127,16 @@ final class ByteMatrix extends PackedMatrix {
         }
     }
 
-    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
-    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
+    @Override
+    void decode(int firstRow, int group, int firstWord, int count, float[] panel, int panelAt) {
         int strip = firstRow / ROWS;
-        int groupSize = storage.groupSize();
-        int last = firstColumn + columns;
-        for (int column = firstColumn; column < last; column = (column / groupSize + 1) * groupSize) {
-            int group = column / groupSize;
-            int inGroup = column - group * groupSize;
-            int end = Math.min(last - group * groupSize, groupSize);
-            int word = inGroup / Integer.BYTES;
-            kernel.decode(
-                    data,
-                    strip(strip) + group * kernel.groupBytes(),
-                    hasOffsets ? offsets(strip) + 4L * ROWS * group : -1,
-                    word,
-                    Gemm.ceilDivide(end, Integer.BYTES) - word,
-                    panel,
-                    panelOffset + (column - firstColumn - inGroup % Integer.BYTES) * ROWS);
-        }
+        kernel.decode(
+                data,
+                strip(strip) + group * kernel.groupBytes(),
+                hasOffsets ? offsets(strip) + 4L * ROWS * group : -1,
+                firstWord,
+                count,
+                panel,
+                panelAt);
     }
 }

@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Multiplies {@link #ROWS} rows of an {@link IntegerMatrix}, a strip,, side by side, by {@link RoundedInputs}.
+ * Multiplies {@link #ROWS} rows of an {@link IntegerMatrix}, a strip, side by side, by {@link RoundedInputs}.
  *
  * <p>Each lane of 16 bits is a row. It starts at −middle · Σ q and adds up code · q of a block of columns. What the lane holds then is Σ (code − middle) · q, which
  * 16 bits hold for 32 columns of codes of 4 bits: 32 · 8 · 127 &lt; 2¹⁵. That sums on the way may be larger does not matter, for they lose only multiples of
@@ -17,7 +17,8 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>The lower half of a lane of 32 bits is a row, the higher half the row {@code LANES} behind it, so that widening takes no more than shifts.
  *
- * <p>Sums of integers are exact in any order, and {@link #scale} is one chain of operations for every batch.
+ * <p>Sums of integers are exact in any order, and {@link #multiply} scales them by the same chain of operations as {@link #scale}. It does so in the same pass over
+ * the words, which a single vector has to itself; for a tile all of it would be more than C2 inlines.
  */
 final class IntegerKernel {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;

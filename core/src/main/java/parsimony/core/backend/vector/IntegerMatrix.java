@@ -6,7 +6,6 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import parsimony.core.backend.Parallel;
 import parsimony.core.tensor.AffineGroups;
-import parsimony.core.tensor.Tensor;
 
 /**
  * Weights of at most 4 bits. A few inputs are rounded to 8 bits ({@link RoundedInputs}) and multiplied in integers with the codes as they stream by, as llama.cpp does
@@ -32,7 +31,7 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     private IntegerMatrix(AffineGroups storage, PackedLayout layout, Parallel parallel, Gemm gemm) {
-        super(storage, parallel, gemm, ROWS, ROWS + ROWS / 2 * layout.wordsPerGroup);
+        super(storage, parallel, gemm, ROWS, Short.SIZE / layout.bits, ROWS + ROWS / 2 * layout.wordsPerGroup);
         this.layout = layout;
         kernel = new IntegerKernel(layout);
         pack();
@@ -85,49 +84,26 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     @Override
-    public void multiply(Tensor x, Tensor y) {
-        int batch = x.rows();
-        int out = storage.rows();
-        int in = storage.columns();
-        if (batch > Matvec.VECTORS_AT_MOST) {
-            gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
-            return;
-        }
-        RoundedInputs inputs = Scratch.get().roundedInputs();
-        inputs.round(layout, x.array(), batch, batch == 1 ? 1 : IntegerKernel.VECTORS);
-        int strips = strips();
-        if ((long) out * in * batch < PARALLEL_WORK) {
-            multiply(0, strips, inputs, y.array());
-            return;
-        }
-        int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
-        parallel.run(
-                tasks,
-                task -> multiply(
-                        Gemm.share(strips, task, tasks), Gemm.share(strips, task + 1, tasks), inputs, y.array()));
+    void multiplyFew(float[] x, int batch, float[] y) {
+        RoundedInputs inputs = Scratch.get().roundedInputs;
+        inputs.round(layout, x, batch, batch == 1 ? 1 : IntegerKernel.VECTORS);
+        forStrips(
+                (long) storage.rows() * storage.columns() * batch >= PARALLEL_WORK,
+                (first, last) -> multiply(first, last, inputs, y));
     }
 
-    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
-    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
+    @Override
+    void decode(int firstRow, int group, int firstWord, int count, float[] panel, int panelAt) {
         int strip = firstRow / ROWS;
         int inStrip = firstRow % ROWS;
-        long vector = (long) Short.BYTES * inStrip;
-        int wordColumns = Short.SIZE / layout.bits;
-        int last = firstColumn + columns;
-        for (int column = firstColumn; column < last; column = (column / layout.groupSize + 1) * layout.groupSize) {
-            int group = column / layout.groupSize;
-            int inGroup = column - group * layout.groupSize;
-            int end = Math.min(last - group * layout.groupSize, layout.groupSize);
-            int word = inGroup / wordColumns;
-            kernel.decode(
-                    data,
-                    strip(strip) + group * kernel.groupBytes() + (long) Short.BYTES * ROWS * word + vector,
-                    Gemm.ceilDivide(end, wordColumns) - word,
-                    kernel.scalesOf(strip(strip), group * layout.blocksPerGroup) + 4L * inStrip,
-                    hasOffsets ? offsets(strip) + 4L * (ROWS * group + inStrip) : -1,
-                    panel,
-                    panelOffset + (column - firstColumn - inGroup % wordColumns) * IntegerKernel.VECTOR_ROWS);
-        }
+        kernel.decode(
+                data,
+                strip(strip) + group * kernel.groupBytes() + (long) Short.BYTES * (ROWS * firstWord + inStrip),
+                count,
+                kernel.scalesOf(strip(strip), group * layout.blocksPerGroup) + 4L * inStrip,
+                hasOffsets ? offsets(strip) + 4L * (ROWS * group + inStrip) : -1,
+                panel,
+                panelAt);
     }
 
     private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y) {

@@ -27,19 +27,22 @@ abstract class PackedMatrix implements PreparedMatrix {
 
     final boolean hasOffsets;
     private final int stripRows;
+    private final int wordColumns;
     private final int groupInts;
     private final int stripInts;
     final MemorySegment data;
 
     /**
      * @param stripRows rows side by side
+     * @param wordColumns codes in a word
      * @param groupInts what a group takes in a strip: its words, and the scales of its rows
      */
-    PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm, int stripRows, int groupInts) {
+    PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm, int stripRows, int wordColumns, int groupInts) {
         this.storage = storage;
         this.parallel = parallel;
         this.gemm = gemm;
         this.stripRows = stripRows;
+        this.wordColumns = wordColumns;
         this.groupInts = groupInts;
         middle = 1 << (storage.bits() - 1);
         boolean isCentred =
@@ -56,7 +59,7 @@ abstract class PackedMatrix implements PreparedMatrix {
                 : new ByteMatrix(storage, parallel, gemm);
     }
 
-    /** Whether this form suits: with shorter groups than a word has codes most of it would be padding. */
+    /** Whether this form suits: with shorter groups most of it would be scales and padding. */
     static boolean suits(AffineGroups storage) {
         return storage.groupSize() >= (storage.bits() <= 2 ? 16 : storage.bits() <= 4 ? 8 : 4);
     }
@@ -121,6 +124,54 @@ abstract class PackedMatrix implements PreparedMatrix {
     final long offsets(int strip) {
         return strip(strip) + 4L * storage.groups() * groupInts;
     }
+
+    @Override
+    public final void multiply(Tensor x, Tensor y) {
+        int batch = x.rows();
+        int out = storage.rows();
+        int in = storage.columns();
+        if (batch > Matvec.VECTORS_AT_MOST) {
+            gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
+        } else {
+            multiplyFew(x.array(), batch, y.array());
+        }
+    }
+
+    /** Multiplies at most {@link Matvec#VECTORS_AT_MOST} vectors with the codes as they stream by. */
+    abstract void multiplyFew(float[] x, int batch, float[] y);
+
+    /** Runs a task over all strips, on all threads if there are enough multiply-adds. */
+    final void forStrips(boolean inParallel, StripTask task) {
+        int strips = strips();
+        if (!inParallel) {
+            task.run(0, strips);
+            return;
+        }
+        int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
+        parallel.run(tasks, i -> task.run(Gemm.share(strips, i, tasks), Gemm.share(strips, i + 1, tasks)));
+    }
+
+    /** What is done with the strips [first, last). */
+    interface StripTask {
+        void run(int first, int last);
+    }
+
+    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
+    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
+        int groupSize = storage.groupSize();
+        int last = firstColumn + columns;
+        for (int column = firstColumn; column < last; column = (column / groupSize + 1) * groupSize) {
+            int group = column / groupSize;
+            int inGroup = column - group * groupSize;
+            int end = Math.min(last - group * groupSize, groupSize);
+            int word = inGroup / wordColumns;
+            int to = panelOffset + (column - firstColumn - inGroup % wordColumns) * MicroKernel.WIDTH;
+            decode(firstRow, group, word, Gemm.ceilDivide(end, wordColumns) - word, panel, to);
+        }
+    }
+
+    /** Decodes some words of a group of {@link MicroKernel#WIDTH} rows to a part of a panel. */
+    abstract void decode(int firstRow, int group, int firstWord, int count, float[] panel, int panelAt);
 
     @Override
     public final void multiplyTransposed(Tensor dy, Tensor dx) {

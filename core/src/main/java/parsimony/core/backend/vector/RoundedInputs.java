@@ -24,7 +24,7 @@ final class RoundedInputs {
 
     /** The largest |q|. */
     private static final int LARGEST = 127;
-    /** Mean |q| below which a block is rounded twice. Normally distributed inputs have about 48. */
+    /** Mean |q| below which a block is rounded twice. Normally distributed inputs have about 44. */
     private static final int PEAKED = 12;
     /** Floats of this size have no digits behind the point: added to a number it rounds it, and leaves its integer in the lowest bits. */
     private static final float POWER = 0x1.8p23f;
@@ -197,7 +197,8 @@ final class RoundedInputs {
 
     /** The first block from {@code block} on that was rounded twice in any tile; the number of blocks if there is none. */
     int nextPeaked(int block) {
-        return peakedInAny.nextSetBit(block) < 0 ? layout.blocks : peakedInAny.nextSetBit(block);
+        int next = peakedInAny.nextSetBit(block);
+        return next < 0 ? layout.blocks : next;
     }
 
     /** Whether a block was rounded twice, which it is if a number stands out in one of the tile's vectors. */

@@ -12,6 +12,9 @@ final class Scratch {
     /** Sixteen vectors of partial sums. */
     final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];
 
+    /** Inputs of products of integers. */
+    final RoundedInputs roundedInputs = new RoundedInputs();
+
     private float[] left = {};
     private float[] right = {};
     private float[] rows = {};
@@ -19,7 +22,6 @@ final class Scratch {
     private float[] inputSums = {};
     private float[] outputs = {};
     private int[] integerSums = {};
-    private RoundedInputs roundedInputs;
 
     private Scratch() {}
 
@@ -30,49 +32,37 @@ final class Scratch {
 
     /** For packed panels of the left factor. */
     float[] left(int size) {
-        if (left.length < size) {
-            left = new float[size];
-        }
+        left = enough(left, size);
         return left;
     }
 
     /** For packed panels of the right factor. */
     float[] right(int size) {
-        if (right.length < size) {
-            right = new float[size];
-        }
+        right = enough(right, size);
         return right;
     }
 
     /** For decoded rows. */
     float[] rows(int size) {
-        if (rows.length < size) {
-            rows = new float[size];
-        }
+        rows = enough(rows, size);
         return rows;
     }
 
     /** For inputs in another arrangement. */
     float[] inputs(int size) {
-        if (inputs.length < size) {
-            inputs = new float[size];
-        }
+        inputs = enough(inputs, size);
         return inputs;
     }
 
     /** For sums of inputs. */
     float[] inputSums(int size) {
-        if (inputSums.length < size) {
-            inputSums = new float[size];
-        }
+        inputSums = enough(inputSums, size);
         return inputSums;
     }
 
     /** For outputs in another arrangement. */
     float[] outputs(int size) {
-        if (outputs.length < size) {
-            outputs = new float[size];
-        }
+        outputs = enough(outputs, size);
         return outputs;
     }
 
@@ -84,11 +74,7 @@ final class Scratch {
         return integerSums;
     }
 
-    /** For inputs of products of integers. */
-    RoundedInputs roundedInputs() {
-        if (roundedInputs == null) {
-            roundedInputs = new RoundedInputs();
-        }
-        return roundedInputs;
+    private static float[] enough(float[] buffer, int size) {
+        return buffer.length < size ? new float[size] : buffer;
     }
 }
