@@ -11,9 +11,11 @@ import parsimony.benchmarks.compare.Measurement;
  * dense model's bits per byte, or that none does.
  *
  * @param headline a few words
- * @param sentence the whole of it
+ * @param before the sentence up to the technique that it names; the whole of it if it names none
+ * @param technique empty if it names none
+ * @param after what follows
  */
-record Finding(String headline, String sentence) {
+record Finding(String headline, String before, String technique, String after) {
     private static final double TOLERANCE = 0.01;
     private static final String WITHIN = Figures.percent(TOLERANCE, 0);
 
@@ -27,7 +29,9 @@ record Finding(String headline, String sentence) {
             return new Finding(
                     "The dense model: " + denseQuality,
                     "The dense model needs %s of %s and %s on disk; nothing smaller was measured."
-                            .formatted(denseQuality, comparison.text().name(), Figures.bytes(dense.diskBytes())));
+                            .formatted(denseQuality, comparison.text().name(), Figures.bytes(dense.diskBytes())),
+                    "",
+                    "");
         }
         Optional<Measurement> smallest = smaller.stream()
                 .filter(row -> row.quality().relativeChange() <= TOLERANCE)
@@ -40,13 +44,14 @@ record Finding(String headline, String sentence) {
                     .count();
             return new Finding(
                     timesSmaller(row, dense) + ", " + cost(row),
-                    ("%s within %s of the dense one's %s is %s: %s instead of %s on disk, %s,"
-                                    + " decoding at %s the dense speed.")
+                    "%s within %s of the dense one's %s is "
                             .formatted(
                                     within == 1 ? "The only smaller model" : "The smallest of " + within + " models",
                                     WITHIN,
-                                    denseQuality,
-                                    row.technique(),
+                                    denseQuality),
+                    row.technique(),
+                    ": %s instead of %s on disk, %s, decoding at %s the dense speed."
+                            .formatted(
                                     Figures.bytes(row.diskBytes()),
                                     Figures.bytes(dense.diskBytes()),
                                     cost(row),
@@ -58,13 +63,14 @@ record Finding(String headline, String sentence) {
                 .orElseThrow();
         return new Finding(
                 "None stays within " + WITHIN + " of the dense model",
-                "No smaller model stays within %s of the dense one's %s; the closest, %s, is %s on disk and needs %s."
-                        .formatted(
-                                WITHIN,
-                                denseQuality,
-                                closest.technique(),
-                                timesSmaller(closest, dense),
-                                cost(closest)));
+                "No smaller model stays within %s of the dense one's %s; the closest, ".formatted(WITHIN, denseQuality),
+                closest.technique(),
+                ", is %s on disk and needs %s.".formatted(timesSmaller(closest, dense), cost(closest)));
+    }
+
+    /** The whole of it. */
+    String sentence() {
+        return before + technique + after;
     }
 
     private static String timesSmaller(Measurement row, Measurement dense) {

@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.compare.Comparison.MachineRecord;
@@ -33,7 +32,7 @@ public final class HtmlReport {
         MachineRecord machine = comparison.machine();
         new Page("report")
                 .put("headline", unbroken(escaped(finding.headline())))
-                .put("sentence", sentence(finding, comparison))
+                .put("sentence", sentence(finding))
                 .put("facts", facts(comparison))
                 .put("head", head())
                 .put("rows", rows(comparison))
@@ -50,16 +49,9 @@ public final class HtmlReport {
     }
 
     /** The finding's sentence with the technique that it names set as code. */
-    private static String sentence(Finding finding, Comparison comparison) {
-        String sentence = unbroken(escaped(finding.sentence()));
-        return comparison.rows().stream()
-                .map(row -> escaped(row.technique()))
-                .filter(technique ->
-                        sentence.contains(" " + technique + ":") || sentence.contains(" " + technique + ","))
-                .max((a, b) -> Integer.compare(a.length(), b.length()))
-                .map(technique ->
-                        sentence.replaceAll(" (" + Pattern.quote(technique) + ")(?=[:,])", " <code>$1</code>"))
-                .orElse(sentence);
+    private static String sentence(Finding finding) {
+        String technique = finding.technique().isEmpty() ? "" : "<code>" + escaped(finding.technique()) + "</code>";
+        return unbroken(escaped(finding.before())) + technique + unbroken(escaped(finding.after()));
     }
 
     private static String facts(Comparison comparison) {
