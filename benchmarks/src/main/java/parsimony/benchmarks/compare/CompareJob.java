@@ -95,10 +95,13 @@ public final class CompareJob {
         this.options = options;
     }
 
-    /** The dense baseline, then what each installed technique wants to show: all of it, or one row each. */
+    /** The dense baseline, then what each installed technique that compresses wants to show: all of it, or one row each. */
     public static List<TechniqueSpec> showcase(boolean quick) {
         List<TechniqueSpec> specs = new ArrayList<>();
         for (Technique<?> technique : Techniques.all()) {
+            if (technique.suite() != Technique.Suite.COMPRESSION) {
+                continue;
+            }
             List<TechniqueSpec> shown = TechniqueSpec.showcase(technique);
             List<TechniqueSpec> rows = quick ? shown.subList(0, Math.min(1, shown.size())) : shown;
             specs.addAll(technique instanceof Dense ? 0 : specs.size(), rows);

@@ -27,4 +27,23 @@ public interface Technique<O extends Record> {
 
     /** What {@code compare} shows, as {@link TechniqueSpec#parse} reads it; its quick run shows only the first. */
     List<String> showcase();
+
+    /** The comparison that shows it. */
+    default Suite suite() {
+        return Suite.COMPRESSION;
+    }
+
+    /** What {@code compare --suite} measures; each has questions of its own. */
+    enum Suite {
+        /** Size, quality and speed of a smaller model. */
+        COMPRESSION,
+        /** Cost and gain of learning another kind of text. */
+        FINETUNE,
+        /** Time, memory and error over the length of the text. */
+        ATTENTION,
+        /** Quality, memory and speed over the budget of the cache. */
+        KVCACHE,
+        /** Speed over acceptance and length of what is drafted. */
+        SPECULATIVE
+    }
 }
