@@ -2,6 +2,7 @@ package parsimony.lora;
 
 import java.util.List;
 import parsimony.core.train.FineTuner;
+import parsimony.core.train.FullFineTuning;
 
 class FullFineTuningTest extends FineTunerContract<FullFineTuning.Options> {
     @Override

@@ -1,13 +1,10 @@
-package parsimony.lora;
+package parsimony.core.train;
 
 import java.util.Map;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.Tensor;
-import parsimony.core.train.AdamW;
-import parsimony.core.train.FineTuner;
-import parsimony.core.train.Tuning;
 
-/** Full fine-tuning: every weight follows the text, with AdamW. What the methods of this module are measured against. */
+/** Full fine-tuning: every weight follows the text, with AdamW. What cheaper methods are measured against. */
 public final class FullFineTuning implements FineTuner<FullFineTuning.Options> {
     /** There is nothing to choose. */
     public record Options() {}
