@@ -148,7 +148,6 @@ final class FineTune implements Callable<Integer> {
         if (learningRate != null && !(learningRate > 0 && learningRate < Double.POSITIVE_INFINITY)) {
             throw usage("--learning-rate must be above 0, not " + learningRate);
         }
-        OutputFile.makeFolder(spec, "--output", output);
         tune(last);
         return 0;
     }
@@ -166,6 +165,7 @@ final class FineTune implements Callable<Integer> {
             throw usage("--context must be at most the model's "
                     + opened.transformer().config().contextLength() + ", not " + context);
         }
+        OutputFile.makeFolder(spec, "--output", output);
         requireSameRun(opened);
         ScalaText text = text();
         Path tokens = output.resolve("corpus.tokens");

@@ -41,11 +41,10 @@ import parsimony.core.train.Tuning;
 
 /** What it costs to teach a model another kind of text, by each method, and what that gains and makes it forget. */
 final class FinetuneSuite implements Suite {
-    private static final int CONTEXT = 512;
-    private static final int TOKENS_PER_STEP = 4096;
-    private static final int TOKENS_PER_PASS = 2048;
+    private static final int LONGEST_CONTEXT = 512;
+    private static final int TOKENS_PER_STEP = 2048;
     private static final int STEPS = 40;
-    private static final int QUICK_STEPS = 5;
+    private static final int QUICK_STEPS = 8;
     private static final double[] RATES = {1, 0.3, 3};
     private static final double[] QUICK_RATES = {1};
     private static final long TEXT_BYTES = 40_000;
@@ -75,10 +74,10 @@ final class FinetuneSuite implements Suite {
                                 TOKENS_PER_STEP,
                                 rates(request).length),
                 "New and old are bits per byte of samples of %,d bytes of every tenth file of %s, which is not trained on, and of commons-lang3 and commons-collections4, in windows of %d tokens."
-                        .formatted(textBytes(request), ScalaText.NAME, CONTEXT),
+                        .formatted(textBytes(request), ScalaText.NAME, context(request)),
                 "Gain is the share of full fine-tuning's gain in bits per byte of the new text.",
                 "Activations are what the tape keeps for the backward pass of %,d tokens; held is the heap that lives after the forward pass beyond what lived before. Step is the time of a step as a multiple of full fine-tuning's, measured in turn with it."
-                        .formatted(TOKENS_PER_PASS));
+                        .formatted(TOKENS_PER_STEP));
     }
 
     @Override
@@ -163,6 +162,10 @@ final class FinetuneSuite implements Suite {
         return request.quick() ? QUICK_STEPS : STEPS;
     }
 
+    private static int context(Request request) {
+        return Math.min(LONGEST_CONTEXT, request.model().transformer().config().contextLength());
+    }
+
     private static double[] rates(Request request) {
         return request.quick() ? QUICK_RATES : RATES;
     }
@@ -193,6 +196,7 @@ final class FinetuneSuite implements Suite {
         private final TrainingData data;
         private final Ops ops;
         private final Evaluator evaluator;
+        private final int context;
         private final HeldOutText newText;
         private final HeldOutText oldText;
         private final HeldOutText choiceText;
@@ -204,7 +208,8 @@ final class FinetuneSuite implements Suite {
             this.listener = listener;
             this.data = data;
             ops = new Ops(request.backend());
-            evaluator = new Evaluator(ops, CONTEXT);
+            context = context(request);
+            evaluator = new Evaluator(ops, context);
             long bytes = textBytes(request);
             newText = text(JavaText.sample(scala.heldOut(), bytes, request.seed()));
             oldText = text(JavaText.sample(JavaText.heldOut(), bytes, request.seed()));
@@ -318,9 +323,9 @@ final class FinetuneSuite implements Suite {
         private FineTuner.Setup setup(double rate) {
             int steps = steps(request);
             TrainingOptions training = new TrainingOptions(
-                    List.of(new Stage(steps, CONTEXT)),
+                    List.of(new Stage(steps, context)),
                     TOKENS_PER_STEP,
-                    TOKENS_PER_PASS,
+                    TOKENS_PER_STEP,
                     rate,
                     Math.max(1, steps / 10),
                     Schedule.COSINE,
@@ -346,14 +351,14 @@ final class FinetuneSuite implements Suite {
 
         /** What lives because of one forward pass, with the tape open if the method has a backward pass. */
         private long heldBytes(Tuning tuning, boolean backward) {
-            int[] inputs = new int[TOKENS_PER_PASS];
-            int[] targets = new int[TOKENS_PER_PASS];
-            int[] input = new int[CONTEXT];
-            int[] target = new int[CONTEXT];
-            for (int i = 0; i < TOKENS_PER_PASS / CONTEXT; i++) {
-                data.read(i, CONTEXT, input, target);
-                System.arraycopy(input, 0, inputs, i * CONTEXT, CONTEXT);
-                System.arraycopy(target, 0, targets, i * CONTEXT, CONTEXT);
+            int[] inputs = new int[TOKENS_PER_STEP];
+            int[] targets = new int[TOKENS_PER_STEP];
+            int[] input = new int[context];
+            int[] target = new int[context];
+            for (int i = 0; i < TOKENS_PER_STEP / context; i++) {
+                data.read(i, context, input, target);
+                System.arraycopy(input, 0, inputs, i * context, context);
+                System.arraycopy(target, 0, targets, i * context, context);
             }
             Tape tape = new Tape();
             long before = liveHeap();
@@ -370,7 +375,7 @@ final class FinetuneSuite implements Suite {
         }
 
         private double loss(Transformer model, int[] inputs, int[] targets) {
-            Tensor logits = model.forward(ForwardContext.batch(ops, inputs, CONTEXT));
+            Tensor logits = model.forward(ForwardContext.batch(ops, inputs, context));
             return ops.crossEntropy(logits, targets, 1);
         }
 
