@@ -50,7 +50,7 @@ public final class AdaLora extends LinearTuner<AdaLora.Options> {
             double orthogonality,
             Targets targets) {
         public Options {
-            Lora.check(rank, alpha, 0);
+            new LowRankTuner.Common(rank, alpha, 0, targets);
             if (initialRank < rank) {
                 throw new IllegalArgumentException(
                         "initialRank must be at least the rank of " + rank + ", not " + initialRank);
@@ -86,7 +86,7 @@ public final class AdaLora extends LinearTuner<AdaLora.Options> {
 
     @Override
     public double learningRate() {
-        return 3e-3;
+        return 1e-2;
     }
 
     @Override
@@ -136,21 +136,20 @@ public final class AdaLora extends LinearTuner<AdaLora.Options> {
 
     @Override
     TunedAdapter read(Linear linear, AdapterFile file) throws ModelFormatException {
-        double rank = file.number("init_r");
-        if (rank != Math.rint(rank) || rank < 1 || rank > linear.inputs()) {
-            throw file.refused("init_r must be a rank from 1 to " + linear.inputs() + ", not " + rank);
-        }
-        int r = (int) rank;
+        int r = rank(file, "init_r", linear);
         return new Triplets(
                 file.tensor(name(linear.name(), "lora_A"), r, linear.inputs()),
                 file.tensor(name(linear.name(), "lora_E"), r, 1),
                 file.tensor(name(linear.name(), "lora_B"), linear.outputs(), r),
-                (float) (file.number("lora_alpha") / (rank + NO_DIVISION_BY_ZERO)));
+                (float) (file.number("lora_alpha") / (r + NO_DIVISION_BY_ZERO)));
     }
 
     @Override
     Map<String, Object> configuration(Options options) {
-        Map<String, Object> config = Lora.configuration(options.rank, options.alpha, 0);
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("r", options.rank);
+        config.put("lora_alpha", options.alpha);
+        config.put("bias", "none");
         config.put("target_r", options.rank);
         config.put("init_r", options.initialRank);
         config.put("orth_reg_weight", options.orthogonality);

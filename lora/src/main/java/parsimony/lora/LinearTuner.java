@@ -99,6 +99,15 @@ abstract class LinearTuner<O extends Record> implements FineTuner<O> {
         return result;
     }
 
+    /** A rank that a file's configuration gives. */
+    static int rank(AdapterFile file, String field, Linear linear) throws ModelFormatException {
+        double rank = file.number(field);
+        if (rank != Math.rint(rank) || rank < 1 || rank > linear.inputs()) {
+            throw file.refused(field + " must be a rank from 1 to " + linear.inputs() + ", not " + rank);
+        }
+        return (int) rank;
+    }
+
     /** A tensor of a matrix' adapter, as PEFT names it. */
     static String name(String matrix, String part) {
         return AdapterFile.PREFIX + matrix + "." + part;

@@ -1,6 +1,5 @@
 package parsimony.lora;
 
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import parsimony.core.autograd.Tape;
@@ -39,11 +38,6 @@ public final class Lomo implements FineTuner<Lomo.Options> {
     @Override
     public Options defaults() {
         return new Options(1.0);
-    }
-
-    @Override
-    public List<String> showcase() {
-        return List.of("lomo", "lomo:clip=none");
     }
 
     @Override

@@ -1,10 +1,7 @@
 package parsimony.lora;
 
 import java.util.List;
-import java.util.Map;
 import java.util.SplittableRandom;
-import parsimony.core.ModelFormatException;
-import parsimony.core.io.AdapterFile;
 import parsimony.core.model.Linear;
 import parsimony.core.technique.Paper;
 
@@ -15,11 +12,11 @@ import parsimony.core.technique.Paper;
  * <p>The paper draws A from a normal distribution; here it begins as LoRA's does. Files are LoRA's.
  */
 @Paper(survey = 75)
-public final class LoraFa extends LinearTuner<LoraFa.Options> {
+public final class LoraFa extends LowRankTuner<LoraFa.Options> {
     /** As LoRA's: {@link Lora.Options}; dropout is left out, since the thinned inputs would have to be kept. */
     public record Options(int rank, double alpha, Targets targets) {
         public Options {
-            Lora.check(rank, alpha, 0);
+            new Common(rank, alpha, 0, targets);
         }
     }
 
@@ -35,39 +32,23 @@ public final class LoraFa extends LinearTuner<LoraFa.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("lora-fa:rank=8", "lora-fa:rank=16");
+        return List.of("lora-fa:rank=8");
     }
 
     @Override
     public double learningRate() {
-        return 1e-2;
+        return 3e-2;
     }
 
     @Override
-    public String adapterType() {
-        return "LORA";
+    Common common(Options options) {
+        return new Common(options.rank, options.alpha, 0, options.targets);
     }
 
     @Override
-    Targets targets(Options options) {
-        return options.targets;
-    }
-
-    @Override
-    TunedAdapter begin(Linear linear, Options options, SplittableRandom random) {
-        float scaling = (float) (options.alpha / options.rank);
-        LowRankAdapter adapter = LowRankAdapter.begin(linear, options.rank, scaling, 0, random);
+    LowRankAdapter begin(Linear linear, Options options, SplittableRandom random) {
+        LowRankAdapter adapter = super.begin(linear, options, random);
         adapter.tensors().get("lora_A.weight").setTrainable(false);
         return adapter;
-    }
-
-    @Override
-    TunedAdapter read(Linear linear, AdapterFile file) throws ModelFormatException {
-        return Lora.readLowRank(linear, file);
-    }
-
-    @Override
-    Map<String, Object> configuration(Options options) {
-        return Lora.configuration(options.rank, options.alpha, 0);
     }
 }

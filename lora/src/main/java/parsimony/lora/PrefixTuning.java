@@ -62,11 +62,6 @@ public final class PrefixTuning implements FineTuner<PrefixTuning.Options> {
     }
 
     @Override
-    public List<String> showcase() {
-        return List.of("prefix", "prefix:hidden=none");
-    }
-
-    @Override
     public double learningRate() {
         return 3e-3;
     }

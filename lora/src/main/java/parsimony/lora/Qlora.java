@@ -1,9 +1,5 @@
 package parsimony.lora;
 
-import java.util.Map;
-import java.util.SplittableRandom;
-import parsimony.core.ModelFormatException;
-import parsimony.core.io.AdapterFile;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.technique.Paper;
@@ -19,7 +15,7 @@ import parsimony.core.tensor.CodebookStorage;
  * <p>Try: {@code rtn:bits=4,group=64+lora}, which learns beside evenly spaced levels.
  */
 @Paper(survey = 99)
-public final class Qlora extends LinearTuner<Qlora.Options> {
+public final class Qlora extends LowRankTuner<Qlora.Options> {
     /**
      * @param rank as LoRA's
      * @param alpha as LoRA's
@@ -38,7 +34,7 @@ public final class Qlora extends LinearTuner<Qlora.Options> {
             int block,
             boolean doubleQuantization) {
         public Options {
-            Lora.check(rank, alpha, dropout);
+            new Common(rank, alpha, dropout, targets);
             if (codebook == null) {
                 throw new IllegalArgumentException("codebook must be nf4 or fp4");
             }
@@ -59,18 +55,8 @@ public final class Qlora extends LinearTuner<Qlora.Options> {
     }
 
     @Override
-    public double learningRate() {
-        return 3e-3;
-    }
-
-    @Override
-    public String adapterType() {
-        return "LORA";
-    }
-
-    @Override
-    Targets targets(Options options) {
-        return options.targets;
+    Common common(Options options) {
+        return new Common(options.rank, options.alpha, options.dropout, options.targets);
     }
 
     @Override
@@ -80,21 +66,5 @@ public final class Qlora extends LinearTuner<Qlora.Options> {
                     CodebookStorage.of(linear.weight(), options.codebook, options.block, options.doubleQuantization));
         }
         return frozen;
-    }
-
-    @Override
-    TunedAdapter begin(Linear linear, Options options, SplittableRandom random) {
-        float scaling = (float) (options.alpha / options.rank);
-        return LowRankAdapter.begin(linear, options.rank, scaling, options.dropout, random);
-    }
-
-    @Override
-    TunedAdapter read(Linear linear, AdapterFile file) throws ModelFormatException {
-        return Lora.readLowRank(linear, file);
-    }
-
-    @Override
-    Map<String, Object> configuration(Options options) {
-        return Lora.configuration(options.rank, options.alpha, options.dropout);
     }
 }

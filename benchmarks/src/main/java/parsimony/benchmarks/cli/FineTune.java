@@ -127,6 +127,9 @@ final class FineTune implements Callable<Integer> {
             description = "Where checkpoint, curves and what was learned go.")
     private Path output;
 
+    @Mixin
+    private CalibrationOptions calibration;
+
     @Spec
     private CommandSpec spec;
 
@@ -137,6 +140,7 @@ final class FineTune implements Callable<Integer> {
             throw usage("--method " + method.text()
                     + " does not end in a method of fine-tuning; parsimony techniques lists those of the module lora");
         }
+        calibration.check();
         requirePositive("--steps", steps);
         requirePositive("--tokens-per-step", tokensPerStep);
         if (context < 2 || context % 2 != 0) {
@@ -175,7 +179,7 @@ final class FineTune implements Callable<Integer> {
         }
         try (TokenFile read = TokenFile.open(tokens);
                 Backend backend = common.createBackend()) {
-            Transformer start = start(opened.transformer(), backend);
+            Transformer start = start(opened, backend);
             TrainingOptions training = training(learningRate == null ? tuner.learningRate() : learningRate);
             Tuning tuning = tuner.prepare(start, last.options(), new FineTuner.Setup(backend, training, common.seed()));
             Trainer trainer = tuning.trainer(read::read);
@@ -196,12 +200,15 @@ final class FineTune implements Callable<Integer> {
     }
 
     /** What techniques before the last one make of the model. */
-    private Transformer start(Transformer opened, Backend backend) {
+    private Transformer start(LanguageModel opened, Backend backend) throws IOException {
         List<TechniqueSpec.Step<?>> all = method.spec().steps();
-        return all.size() == 1
-                ? opened
-                : new TechniqueSpec(all.subList(0, all.size() - 1))
-                        .apply(opened, TechniqueContext.of(backend).withSeed(common.seed()));
+        if (all.size() == 1) {
+            return opened.transformer();
+        }
+        TechniqueContext context = TechniqueContext.of(backend)
+                .withCalibration(calibration.sequences(opened, common.seed(), CalibrationOptions.SEQUENCES))
+                .withSeed(common.seed());
+        return new TechniqueSpec(all.subList(0, all.size() - 1)).apply(opened.transformer(), context);
     }
 
     private TrainingOptions training(double rate) {

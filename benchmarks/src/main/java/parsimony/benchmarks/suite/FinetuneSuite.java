@@ -5,11 +5,13 @@ import java.lang.management.ManagementFactory;
 import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import parsimony.benchmarks.compare.Calibration;
 import parsimony.benchmarks.compare.JavaText;
 import parsimony.benchmarks.compare.ScalaText;
 import parsimony.benchmarks.suite.SuiteResult.Chart;
@@ -51,6 +53,7 @@ final class FinetuneSuite implements Suite {
     private static final long QUICK_TEXT_BYTES = 8_000;
     private static final long CHOICE_BYTES = 15_000;
     private static final int TIMED_STEPS = 5;
+    private static final int CALIBRATION_WINDOWS = 64;
 
     @Override
     public Technique.Suite kind() {
@@ -220,7 +223,7 @@ final class FinetuneSuite implements Suite {
             return HeldOutText.of("", corpus, request.model().tokenizer());
         }
 
-        void run() {
+        void run() throws IOException {
             Transformer base = request.model().transformer();
             listener.doing("the model as it is");
             newBefore = bits(base, newText);
@@ -231,9 +234,11 @@ final class FinetuneSuite implements Suite {
             values.put("gain", 0.0);
             listener.measured(new Row("the model as it is", "untrained", "", values));
             // Full fine-tuning first: the others' gains are shares of its own.
-            request.techniques().stream()
-                    .sorted(Comparator.comparing(spec -> !isBaseline(spec)))
-                    .forEach(this::measure);
+            List<TechniqueSpec> ordered = new ArrayList<>(request.techniques());
+            ordered.sort(Comparator.comparing(spec -> !isBaseline(spec)));
+            for (TechniqueSpec spec : ordered) {
+                measure(spec);
+            }
         }
 
         private static boolean isBaseline(TechniqueSpec spec) {
@@ -244,7 +249,7 @@ final class FinetuneSuite implements Suite {
             return evaluator.evaluate(model, text, Evaluator.Progress.SILENT).bitsPerByte();
         }
 
-        private void measure(TechniqueSpec spec) {
+        private void measure(TechniqueSpec spec) throws IOException {
             try {
                 if (!(spec.steps().getLast().technique() instanceof FineTuner<?>)) {
                     listener.failed(spec, "it is no method of fine-tuning");
@@ -256,7 +261,7 @@ final class FinetuneSuite implements Suite {
             }
         }
 
-        private <O extends Record> void measure(TechniqueSpec spec, TechniqueSpec.Step<O> last) {
+        private <O extends Record> void measure(TechniqueSpec spec, TechniqueSpec.Step<O> last) throws IOException {
             FineTuner<O> tuner = (FineTuner<O>) last.technique();
             Transformer start = start(spec);
             Tuning best = null;
@@ -310,14 +315,18 @@ final class FinetuneSuite implements Suite {
         }
 
         /** The model after the steps before the last, which are no fine-tuning. */
-        private Transformer start(TechniqueSpec spec) {
+        private Transformer start(TechniqueSpec spec) throws IOException {
             List<TechniqueSpec.Step<?>> steps = spec.steps();
-            return steps.size() == 1
-                    ? request.model().transformer()
-                    : new TechniqueSpec(steps.subList(0, steps.size() - 1))
-                            .apply(
-                                    request.model().transformer(),
-                                    TechniqueContext.of(request.backend()).withSeed(request.seed()));
+            if (steps.size() == 1) {
+                return request.model().transformer();
+            }
+            List<int[]> calibration = Calibration.windows(
+                    JavaText.calibration(), request.model().tokenizer(), CALIBRATION_WINDOWS, context, request.seed());
+            TechniqueContext applying = TechniqueContext.of(request.backend())
+                    .withCalibration(calibration)
+                    .withSeed(request.seed());
+            return new TechniqueSpec(steps.subList(0, steps.size() - 1))
+                    .apply(request.model().transformer(), applying);
         }
 
         private FineTuner.Setup setup(double rate) {
