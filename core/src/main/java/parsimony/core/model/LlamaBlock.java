@@ -86,7 +86,7 @@ public final class LlamaBlock implements Block {
         Tensor q = ops.rotate(query.forward(ops, normed), config.heads(), rotation);
         Tensor k = ops.rotate(key.forward(ops, normed), config.keyValueHeads(), rotation);
         Tensor v = value.forward(ops, normed);
-        Tensor attended = new Attention(design.kernel(), config).forward(context, index, q, k, v);
+        Tensor attended = new Attention(design, config).forward(context, index, q, k, v);
         return attentionOutput.forward(ops, attended);
     }
 
@@ -96,7 +96,7 @@ public final class LlamaBlock implements Block {
 
     @Override
     public SequenceState newState() {
-        return design.cache().create(config.keyValueHeads(), config.headSize());
+        return design.newState(config.keyValueHeads(), config.headSize());
     }
 
     /** The kernel, positions and cache that this block uses. */

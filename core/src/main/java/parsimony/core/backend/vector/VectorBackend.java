@@ -204,6 +204,19 @@ public class VectorBackend extends ScalarBackend {
     }
 
     @Override
+    public void onlineSoftmax(Matrix x, float[] max, float[] sum, float[] correction) {
+        System.arraycopy(max, 0, correction, 0, x.columns());
+        ColumnKernels.max(x, max);
+        ColumnKernels.correct(x.columns(), max, sum, correction);
+        ColumnKernels.exponentials(x, max, sum);
+    }
+
+    @Override
+    public void softmaxBackward(Matrix x, float[] logSumExp, Matrix dx, float[] delta) {
+        ColumnKernels.softmaxGradient(x, logSumExp, dx, delta);
+    }
+
+    @Override
     public void crossEntropy(Tensor logits, int[] targets, float gradientScale, float[] losses) {
         int columns = logits.columns();
         float[] data = logits.array();
