@@ -18,8 +18,10 @@ import parsimony.core.tensor.Matrix;
  * Where the authors' code adds a small number to every feature, the greatest exponent is subtracted here, for each query and for all keys up to now, which
  * cancels.
  *
- * <p>Try: {@code performer:features=64} and {@code features=1024}: the loss approaches that of exact attention as the features grow, faster where
- * queries and keys are short vectors.
+ * <p>The error falls with 1 / √m where queries and keys are short vectors. The variance of a feature grows with exp(|x + y|²), so that long ones need very
+ * many: with six normal numbers each, 512 features are still off by half as much as 8.
+ *
+ * <p>Try: {@code performer:features=64} and {@code features=1024}: the loss approaches that of exact attention as the features grow.
  */
 @Paper(survey = 122)
 public final class Performer extends AttentionTechnique<Performer.Options> {
