@@ -1,9 +1,11 @@
 package parsimony.core.autograd;
 
+import java.util.List;
 import java.util.function.Consumer;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.tensor.Tensor;
+import parsimony.core.tensor.Tensor.GradientSlot;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
@@ -34,7 +36,7 @@ public final class Ops {
             table.decodeRow(tokens[i], y.array(), i * table.columns());
         }
         if (table instanceof TensorStorage(Tensor weights) && weights.isTrainable()) {
-            onBackward(y, 4L * tokens.length, dy -> {
+            onBackward(y, List.of(), List.of(weights), dy -> {
                 float[] dWeights = weights.gradientForAdding().array();
                 int columns = dy.columns();
                 for (int i = 0; i < tokens.length; i++) {
@@ -48,7 +50,7 @@ public final class Ops {
     }
 
     /**
-     * x · Wᵀ for weights on the heap, which may be in training.
+     * x · Wᵀ for weights on the heap, which may be in training; only then is x kept for the backward pass.
      *
      * @param x [n, in]
      * @param weights [out, in]
@@ -57,24 +59,27 @@ public final class Ops {
     public Tensor multiply(Tensor x, Tensor weights) {
         Tensor y = Tensor.zeros(x.rows(), weights.dimension(0));
         backend.multiply(x.matrix(), false, weights.matrix(), true, y.matrix(), false);
-        onBackward(y, bytes(x), dy -> {
-            addProduct(dy, false, weights, x);
-            if (weights.isTrainable()) {
-                addProduct(dy, true, x, weights);
-            }
-        });
+        GradientSlot dx = x.gradientSlot();
+        if (weights.isTrainable()) {
+            onBackward(y, List.of(x), List.of(weights), dy -> {
+                addProduct(dy, false, weights, dx);
+                addProduct(dy, true, x, weights.gradientSlot());
+            });
+        } else {
+            onBackward(y, List.of(), List.of(), dy -> addProduct(dy, false, weights, dx));
+        }
         return y;
     }
 
-    /** Adds op(dy) · factor to the gradient of {@code input}; the first product is written where zeros would be added to. */
-    private void addProduct(Tensor dy, boolean transpose, Tensor factor, Tensor input) {
-        boolean accumulate = input.gradient() != null;
+    /** Adds op(dy) · factor to a gradient; the first product is written where zeros would be added to. */
+    private void addProduct(Tensor dy, boolean transpose, Tensor factor, GradientSlot gradient) {
+        boolean accumulate = gradient.get() != null;
         backend.multiply(
                 dy.matrix(),
                 transpose,
                 factor.matrix(),
                 false,
-                input.gradientForAdding().matrix(),
+                gradient.forAdding().matrix(),
                 accumulate);
     }
 
@@ -88,7 +93,8 @@ public final class Ops {
     public Tensor multiply(Tensor x, PreparedMatrix weights, int outputs) {
         Tensor y = Tensor.zeros(x.rows(), outputs);
         weights.multiply(x, y);
-        onBackward(y, 0, dy -> weights.multiplyTransposed(dy, x.gradientForAdding()));
+        GradientSlot dx = x.gradientSlot();
+        onBackward(y, List.of(), List.of(), dy -> weights.multiplyTransposed(dy, dx.forAdding()));
         return y;
     }
 
@@ -96,9 +102,10 @@ public final class Ops {
     public Tensor addBias(Tensor y, Tensor bias) {
         backend.addBias(bias, y);
         if (bias.isTrainable()) {
-            Tape.onBackward(0, () -> {
-                if (y.gradient() != null) {
-                    backend.addBiasBackward(y.gradient(), bias.gradientForAdding());
+            GradientSlot dy = y.gradientSlot();
+            Tape.onBackward(List.of(), List.of(bias), () -> {
+                if (dy.get() != null) {
+                    backend.addBiasBackward(dy.get(), bias.gradientForAdding());
                 }
             });
         }
@@ -109,19 +116,65 @@ public final class Ops {
     public Tensor add(Tensor a, Tensor b) {
         Tensor y = a.copy();
         backend.add(b, y);
-        onBackward(y, 0, dy -> {
-            if (b.gradient() == null) {
-                b.setGradient(dy.copy());
+        GradientSlot da = a.gradientSlot();
+        GradientSlot db = b.gradientSlot();
+        onBackward(y, List.of(), List.of(), dy -> {
+            if (db.get() == null) {
+                db.set(dy.copy());
             } else {
-                backend.add(dy, b.gradient());
+                backend.add(dy, db.get());
             }
-            if (a.gradient() == null) {
+            if (da.get() == null) {
                 // The sum's gradient is not needed any more, so a takes it over instead of copying it.
-                a.setGradient(dy);
+                da.set(dy);
             } else {
-                backend.add(dy, a.gradient());
+                backend.add(dy, da.get());
             }
         });
+        return y;
+    }
+
+    /** a + factor · b, elementwise. */
+    public Tensor addScaled(Tensor a, float factor, Tensor b) {
+        Tensor y = a.copy();
+        backend.addScaled(factor, b, y);
+        GradientSlot da = a.gradientSlot();
+        GradientSlot db = b.gradientSlot();
+        onBackward(y, List.of(), List.of(), dy -> {
+            backend.addScaled(factor, dy, db.forAdding());
+            if (da.get() == null) {
+                da.set(dy);
+            } else {
+                backend.add(dy, da.get());
+            }
+        });
+        return y;
+    }
+
+    /**
+     * Multiplies each column by a number of its own.
+     *
+     * @param x [n, columns]
+     * @param factors [columns], which may be in training; only then is x kept for the backward pass
+     * @return [n, columns]
+     */
+    public Tensor scaleColumns(Tensor x, Tensor factors) {
+        Tensor y = x.zerosLike();
+        backend.scaleColumns(x, factors, y);
+        GradientSlot dx = x.gradientSlot();
+        if (factors.isTrainable()) {
+            onBackward(
+                    y,
+                    List.of(x),
+                    List.of(factors),
+                    dy -> backend.scaleColumnsBackward(x, factors, dy, dx.forAdding(), factors.gradientForAdding()));
+        } else {
+            onBackward(
+                    y,
+                    List.of(),
+                    List.of(),
+                    dy -> backend.scaleColumnsBackward(null, factors, dy, dx.forAdding(), null));
+        }
         return y;
     }
 
@@ -131,7 +184,8 @@ public final class Ops {
         backend.rmsNorm(x, weight, epsilon, y);
         onBackward(
                 y,
-                bytes(x),
+                List.of(x),
+                weight.isTrainable() ? List.of(weight) : List.of(),
                 dy -> backend.rmsNormBackward(
                         x,
                         weight,
@@ -148,7 +202,8 @@ public final class Ops {
         backend.swiGlu(gate, up, y);
         onBackward(
                 y,
-                bytes(gate) + bytes(up),
+                List.of(gate, up),
+                List.of(),
                 dy -> backend.swiGluBackward(gate, up, dy, gate.gradientForAdding(), up.gradientForAdding()));
         return y;
     }
@@ -156,9 +211,10 @@ public final class Ops {
     /** Turns every head of {@code x} [n, heads · headSize] by its row's angles, in place. */
     public Tensor rotate(Tensor x, int heads, Rotation rotation) {
         backend.rotate(x, heads, rotation.cosines(), rotation.sines(), rotation.interleaved(), false);
-        Tape.onBackward(0, () -> {
-            if (x.gradient() != null) {
-                backend.rotate(x.gradient(), heads, rotation.cosines(), rotation.sines(), rotation.interleaved(), true);
+        GradientSlot dx = x.gradientSlot();
+        Tape.onBackward(List.of(), List.of(), () -> {
+            if (dx.get() != null) {
+                backend.rotate(dx.get(), heads, rotation.cosines(), rotation.sines(), rotation.interleaved(), true);
             }
         });
         return x;
@@ -182,7 +238,7 @@ public final class Ops {
         float scale = counted == 0 ? 0 : lossScale / counted;
         backend.crossEntropy(logits, targets, Tape.isOpen() ? scale : 0, losses);
         if (scale != 0) {
-            Tape.onBackward(bytes(logits), () -> logits.setGradient(logits));
+            Tape.onBackward(List.of(logits), List.of(), () -> logits.setGradient(logits));
         }
         double sum = 0;
         for (float loss : losses) {
@@ -191,19 +247,21 @@ public final class Ops {
         return counted == 0 ? 0 : sum / counted;
     }
 
-    /** Records {@code step} for the gradient of {@code y}, if one arrives, and lets go of that gradient afterwards. */
-    public static void onBackward(Tensor y, long savedBytes, Consumer<Tensor> step) {
-        Tape.onBackward(savedBytes, () -> {
-            Tensor dy = y.gradient();
+    /**
+     * Records {@code step} for the gradient of {@code y}, if one arrives, and lets go of that gradient afterwards. What the step reads beside it stays in
+     * memory until then: name all of it, and hold no tensor for its {@link Tensor#gradientSlot()} alone.
+     *
+     * @param saved activations that the step reads
+     * @param parameters those in training whose gradients it adds to
+     */
+    public static void onBackward(Tensor y, List<Tensor> saved, List<Tensor> parameters, Consumer<Tensor> step) {
+        GradientSlot slot = y.gradientSlot();
+        Tape.onBackward(saved, parameters, () -> {
+            Tensor dy = slot.take();
             if (dy != null) {
-                y.setGradient(null);
                 step.accept(dy);
             }
         });
-    }
-
-    private static long bytes(Tensor x) {
-        return (long) x.size() * Float.BYTES;
     }
 
     /**

@@ -44,6 +44,12 @@ public interface Backend extends AutoCloseable {
     /** Adds the sum of the rows of {@code dy} [m, n] to {@code dBias} [n]. */
     void addBiasBackward(Tensor dy, Tensor dBias);
 
+    /** y = x with each column multiplied by its number in {@code factors} [columns]. */
+    void scaleColumns(Tensor x, Tensor factors, Tensor y);
+
+    /** The gradients of {@link #scaleColumns}; {@code x} and {@code dFactors} may both be null. */
+    void scaleColumnsBackward(Tensor x, Tensor factors, Tensor dy, Tensor dx, Tensor dFactors);
+
     /** y = x / sqrt(mean(x²) + epsilon) · weight, row by row (Zhang and Sennrich, 2019, Eq. 4). */
     void rmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y);
 

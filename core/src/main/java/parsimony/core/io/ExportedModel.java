@@ -34,8 +34,11 @@ final class ExportedModel {
         this.transformer = transformer;
         this.interleaved = interleaved;
         for (Block block : transformer.blocks()) {
-            if (!(block instanceof LlamaBlock)) {
+            if (!(block instanceof LlamaBlock llama)) {
                 throw refused("blocks of the class " + block.getClass().getSimpleName());
+            }
+            if (llama.learnedPrefix() != null) {
+                throw refused("a learned prefix");
             }
             for (Linear linear : block.linears()) {
                 requirePlain(linear);
@@ -58,6 +61,9 @@ final class ExportedModel {
         boolean mayHaveBias = linear.name().endsWith("q_proj")
                 || linear.name().endsWith("k_proj")
                 || linear.name().endsWith("v_proj");
+        if (linear.adapter() != null) {
+            throw refused("the adapter of " + linear.name() + ", which has to be merged first");
+        }
         if (linear.bias() != null && !mayHaveBias) {
             throw refused("the bias of " + linear.name());
         }

@@ -3,10 +3,14 @@ package parsimony.core.model;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import parsimony.core.autograd.Ops;
 import parsimony.core.autograd.Tape;
 import parsimony.core.backend.Backend;
 import parsimony.core.model.ForwardContext.Span;
+import parsimony.core.model.KeyValuePrefix.KeyValues;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
 
@@ -33,13 +37,15 @@ final class Attention {
 
     /**
      * @param queries [rows, heads · headSize], rotated
-     * @param keys [rows, keyValueHeads · headSize], rotated
-     * @param values [rows, keyValueHeads · headSize]
+     * @param text the rows' keys, rotated, and values
+     * @param prefix what precedes every sequence, or null
      * @param block under which the sequences keep their caches
      * @return [rows, heads · headSize]
      */
-    Tensor forward(ForwardContext context, int block, Tensor queries, Tensor keys, Tensor values) {
+    Tensor forward(ForwardContext context, int block, Tensor queries, KeyValues text, KeyValues prefix) {
         Backend backend = context.ops().backend();
+        Tensor keys = text.keys();
+        Tensor values = text.values();
         Tensor output = queries.zerosLike();
         float[] logSumExp = new float[heads * queries.rows()];
         List<Task> tasks = new ArrayList<>();
@@ -57,7 +63,18 @@ final class Attention {
                 List<KeyValueTile> tiles = cache == null
                         ? List.of(tile(span, head, keys.matrix(), values.matrix(), context))
                         : cache.tiles(head);
-                tasks.add(new Task(span, head, cache, tiles));
+                tasks.add(new Task(
+                        span,
+                        head,
+                        cache,
+                        prefix == null
+                                ? tiles
+                                : preceded(
+                                        prefixTile(
+                                                head,
+                                                prefix.keys().matrix(),
+                                                prefix.values().matrix()),
+                                        tiles)));
             }
         }
         int group = heads / keyValueHeads;
@@ -93,7 +110,7 @@ final class Attention {
             });
         }
         if (Tape.isOpen()) {
-            recordBackward(context, queries, keys, values, output, logSumExp, tasks);
+            recordBackward(context, queries, text, prefix, output, logSumExp, tasks);
         }
         return output;
     }
@@ -101,8 +118,8 @@ final class Attention {
     private void recordBackward(
             ForwardContext context,
             Tensor queries,
-            Tensor keys,
-            Tensor values,
+            KeyValues text,
+            KeyValues prefix,
             Tensor output,
             float[] logSumExp,
             List<Task> tasks) {
@@ -110,17 +127,30 @@ final class Attention {
             throw new IllegalStateException("gradients do not flow through a cache: train on whole texts");
         }
         Backend backend = context.ops().backend();
-        long saved = 4L * (queries.size() + keys.size() + values.size() + output.size() + logSumExp.length);
-        Ops.onBackward(output, saved, dOutput -> {
+        List<Tensor> saved = new ArrayList<>(
+                List.of(queries, text.keys(), text.values(), output, Tensor.of(logSumExp, logSumExp.length)));
+        List<Tensor> parameters = new ArrayList<>();
+        if (prefix != null) {
+            Stream.of(prefix.keys(), prefix.values()).forEach(t -> (t.isTrainable() ? parameters : saved).add(t));
+        }
+        Ops.onBackward(output, saved, parameters, dOutput -> {
             Matrix dQueries = queries.gradientForAdding().matrix();
-            Matrix dKeys = keys.gradientForAdding().matrix();
-            Matrix dValues = values.gradientForAdding().matrix();
-            // The heads of a group add to the same keys and values, so they run one after the other.
-            backend.parallel(tasks.size(), i -> {
+            Matrix dKeys = text.keys().gradientForAdding().matrix();
+            Matrix dValues = text.values().gradientForAdding().matrix();
+            Matrix dPrefixKeys =
+                    prefix == null ? null : prefix.keys().gradientForAdding().matrix();
+            Matrix dPrefixValues =
+                    prefix == null ? null : prefix.values().gradientForAdding().matrix();
+            // The heads of a group add to the same keys and values, and all sequences to the same prefix, so they run
+            // one after the other.
+            int group = heads / keyValueHeads;
+            IntConsumer oneTask = i -> {
                 Task task = tasks.get(i);
                 Span span = task.span;
                 List<KeyValueTile> dTiles = List.of(tile(span, task.keyValueHead, dKeys, dValues, context));
-                int group = heads / keyValueHeads;
+                if (prefix != null) {
+                    dTiles = preceded(prefixTile(task.keyValueHead, dPrefixKeys, dPrefixValues), dTiles);
+                }
                 for (int head = task.keyValueHead * group; head < (task.keyValueHead + 1) * group; head++) {
                     kernel.backward(
                             backend,
@@ -132,8 +162,33 @@ final class Attention {
                             view(span, head, dQueries),
                             dTiles);
                 }
-            });
+            };
+            if (prefix == null) {
+                backend.parallel(tasks.size(), oneTask);
+            } else {
+                backend.parallel(keyValueHeads, head -> {
+                    for (int i = head; i < tasks.size(); i += keyValueHeads) {
+                        oneTask.accept(i);
+                    }
+                });
+            }
         });
+    }
+
+    /** A head's entries before the text, at the positions −n … −1. */
+    private KeyValueTile prefixTile(int head, Matrix keys, Matrix values) {
+        int n = keys.rows();
+        return new KeyValueTile(
+                keys.columns(head * headSize, headSize),
+                values.columns(head * headSize, headSize),
+                IntStream.range(-n, 0).toArray(),
+                0);
+    }
+
+    private static List<KeyValueTile> preceded(KeyValueTile first, List<KeyValueTile> tiles) {
+        List<KeyValueTile> all = new ArrayList<>(List.of(first));
+        all.addAll(tiles);
+        return all;
     }
 
     private KeyValueTile tile(Span span, int head, Matrix keys, Matrix values, ForwardContext context) {

@@ -39,7 +39,7 @@ public record InputGroup(List<Linear> consumers, Source source, Consumer<float[]
     public record Alone(Linear linear) implements Part {
         @Override
         public Tensor forward(ForwardContext context, int index, Tensor x) {
-            return linear.forward(context.ops(), x);
+            return linear.forward(context, x);
         }
     }
 

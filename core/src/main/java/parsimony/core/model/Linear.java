@@ -18,6 +18,7 @@ public final class Linear {
     private WeightStorage weight;
     private Tensor bias;
     private Consumer<Tensor> observer;
+    private LinearAdapter adapter;
 
     private Backend preparedBy;
     private PreparedMatrix prepared;
@@ -38,10 +39,25 @@ public final class Linear {
         Linear copy = new Linear(name, weight, bias);
         copy.preparedBy = preparedBy;
         copy.prepared = prepared;
+        copy.adapter = adapter;
         return copy;
     }
 
     /**
+     * The layer with its adapter, if it has one.
+     *
+     * @param x [n, in]
+     * @return [n, out]
+     */
+    public Tensor forward(ForwardContext context, Tensor x) {
+        return adapter == null
+                ? forward(context.ops(), x)
+                : adapter.output(context, x, forward(context.ops(), adapter.input(context, x)));
+    }
+
+    /**
+     * The layer without its adapter.
+     *
      * @param x [n, in]
      * @return [n, out]
      */
@@ -93,6 +109,16 @@ public final class Linear {
 
     public void setBias(Tensor bias) {
         this.bias = bias;
+    }
+
+    /** The adapter in place, or null. */
+    public LinearAdapter adapter() {
+        return adapter;
+    }
+
+    /** Puts an adapter in place; null takes it out. */
+    public void setAdapter(LinearAdapter adapter) {
+        this.adapter = adapter;
     }
 
     /**

@@ -24,6 +24,7 @@ public final class LlamaBlock implements Block {
     private final Linear gate;
     private final Linear up;
     private final Linear down;
+    private KeyValuePrefix learnedPrefix;
 
     /** @param weights the block's tensors and matrices under their names in a Hugging Face checkpoint */
     LlamaBlock(TransformerConfig config, AttentionDesign design, int index, Weights weights) {
@@ -69,6 +70,7 @@ public final class LlamaBlock implements Block {
         gate = other.gate.copy();
         up = other.up.copy();
         down = other.down.copy();
+        learnedPrefix = other.learnedPrefix;
     }
 
     @Override
@@ -77,21 +79,36 @@ public final class LlamaBlock implements Block {
         Tensor normed = ops.rmsNorm(x, attentionNorm, config.normEpsilon());
         Tensor middle = ops.add(x, attend(context, index, normed));
         Tensor normedMiddle = ops.rmsNorm(middle, feedForwardNorm, config.normEpsilon());
-        return ops.add(middle, feedForward(ops, normedMiddle));
+        return ops.add(middle, feedForward(context, normedMiddle));
     }
 
     private Tensor attend(ForwardContext context, int index, Tensor normed) {
-        Ops ops = context.ops();
         Ops.Rotation rotation = context.rotation(design.positions());
-        Tensor q = ops.rotate(query.forward(ops, normed), config.heads(), rotation);
-        Tensor k = ops.rotate(key.forward(ops, normed), config.keyValueHeads(), rotation);
-        Tensor v = value.forward(ops, normed);
-        Tensor attended = new Attention(design, config).forward(context, index, q, k, v);
-        return attentionOutput.forward(ops, attended);
+        Tensor q = context.ops().rotate(query.forward(context, normed), config.heads(), rotation);
+        KeyValuePrefix.KeyValues text = keyValues(context, normed);
+        KeyValuePrefix.KeyValues before = learnedPrefix == null ? null : learnedPrefix.of(context, index, this);
+        Tensor attended = new Attention(design, config).forward(context, index, q, text, before);
+        return attentionOutput.forward(context, attended);
     }
 
-    private Tensor feedForward(Ops ops, Tensor normed) {
-        return down.forward(ops, ops.swiGlu(gate.forward(ops, normed), up.forward(ops, normed)));
+    private KeyValuePrefix.KeyValues keyValues(ForwardContext context, Tensor normed) {
+        Ops.Rotation rotation = context.rotation(design.positions());
+        Tensor k = context.ops().rotate(key.forward(context, normed), config.keyValueHeads(), rotation);
+        return new KeyValuePrefix.KeyValues(k, value.forward(context, normed));
+    }
+
+    /**
+     * The keys and values that the block makes of some rows.
+     *
+     * @param x what the block receives [rows, hidden]
+     */
+    public KeyValuePrefix.KeyValues keyValuesOf(ForwardContext context, Tensor x) {
+        return keyValues(context, context.ops().rmsNorm(x, attentionNorm, config.normEpsilon()));
+    }
+
+    private Tensor feedForward(ForwardContext context, Tensor normed) {
+        Tensor gated = context.ops().swiGlu(gate.forward(context, normed), up.forward(context, normed));
+        return down.forward(context, gated);
     }
 
     @Override
@@ -107,6 +124,16 @@ public final class LlamaBlock implements Block {
     /** Exchanges kernel, positions or cache; sequences that were begun before keep their caches. */
     public void setAttention(AttentionDesign design) {
         this.design = design;
+    }
+
+    /** What precedes every text in this block, or null. */
+    public KeyValuePrefix learnedPrefix() {
+        return learnedPrefix;
+    }
+
+    /** Lets learned keys and values precede every text; null takes them away. */
+    public void setLearnedPrefix(KeyValuePrefix prefix) {
+        this.learnedPrefix = prefix;
     }
 
     @Override
@@ -134,7 +161,7 @@ public final class LlamaBlock implements Block {
                         List.of(gate, up),
                         InputGroup.Source.NORM,
                         divisors -> feedForwardNorm = Linear.quotient(feedForwardNorm, divisors),
-                        (context, index, x) -> feedForward(context.ops(), x)),
+                        (context, index, x) -> feedForward(context, x)),
                 new InputGroup(
                         List.of(down),
                         InputGroup.Source.MATRIX,

@@ -95,6 +95,28 @@ public final class Transformer {
     }
 
     /**
+     * A model without adapters that computes the same: each is merged into its matrix.
+     *
+     * @throws IllegalStateException if keys and values are learned that precede every text: no weights stand for those
+     */
+    public Transformer merged() {
+        Transformer result = copy();
+        for (Block block : result.blocks) {
+            if (block instanceof LlamaBlock llama && llama.learnedPrefix() != null) {
+                throw new IllegalStateException(
+                        "a learned prefix cannot be merged into a model's weights: keep it as a file of its own");
+            }
+        }
+        for (Linear linear : result.linears()) {
+            if (linear.adapter() != null) {
+                linear.setWeight(linear.adapter().merged(linear.weight()));
+                linear.setAdapter(null);
+            }
+        }
+        return result;
+    }
+
+    /**
      * A model of the same weights that can be trained: all of them are 32-bit floats of its own. Weights that were pruned are trained like the others.
      *
      * @throws IllegalArgumentException if a block is not Llama's

@@ -9,12 +9,13 @@ import java.util.Arrays;
 public final class Tensor {
     private final int[] shape;
     private final float[] data;
-    private Tensor gradient;
+    private final GradientSlot gradient;
     private boolean trainable;
 
     private Tensor(float[] data, int[] shape) {
         this.data = data;
         this.shape = shape;
+        this.gradient = new GradientSlot(shape);
     }
 
     /** A tensor of zeros. */
@@ -94,20 +95,57 @@ public final class Tensor {
 
     /** The gradient of the loss with respect to this tensor, or null if none has arrived. */
     public Tensor gradient() {
-        return gradient;
+        return gradient.get();
     }
 
     /** The gradient, made of zeros at the first call; backward steps add to it. */
     public Tensor gradientForAdding() {
-        if (gradient == null) {
-            gradient = zerosLike();
-        }
-        return gradient;
+        return gradient.forAdding();
     }
 
     /** Replaces the gradient; null lets go of its memory. */
     public void setGradient(Tensor gradient) {
-        this.gradient = gradient;
+        this.gradient.set(gradient);
+    }
+
+    /** Where this tensor's gradient arrives. A backward step that does not read the numbers holds on to this alone. */
+    public GradientSlot gradientSlot() {
+        return gradient;
+    }
+
+    /** The place for the gradient of one tensor, which may outlive the tensor's numbers. */
+    public static final class GradientSlot {
+        private final int[] shape;
+        private Tensor gradient;
+
+        private GradientSlot(int[] shape) {
+            this.shape = shape;
+        }
+
+        /** The gradient, or null if none has arrived. */
+        public Tensor get() {
+            return gradient;
+        }
+
+        /** The gradient, made of zeros at the first call. */
+        public Tensor forAdding() {
+            if (gradient == null) {
+                gradient = new Tensor(new float[sizeOf(shape)], shape);
+            }
+            return gradient;
+        }
+
+        /** Replaces the gradient; null lets go of its memory. */
+        public void set(Tensor gradient) {
+            this.gradient = gradient;
+        }
+
+        /** Takes the gradient out, or null if none has arrived. */
+        public Tensor take() {
+            Tensor taken = gradient;
+            gradient = null;
+            return taken;
+        }
     }
 
     @Override

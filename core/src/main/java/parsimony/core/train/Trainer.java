@@ -2,34 +2,58 @@ package parsimony.core.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import parsimony.core.autograd.Ops;
-import parsimony.core.autograd.Tape;
 import parsimony.core.backend.Backend;
 import parsimony.core.model.ForwardContext;
 import parsimony.core.model.Transformer;
 import parsimony.core.tensor.Tensor;
 
 /**
- * Trains the trainable parameters of a transformer to predict the next token, with AdamW. The state after step n depends on the seed, the data and the
+ * Trains parameters to predict the next token. The state after step n depends on the seed, the data and the
  * options alone: a run that is killed and resumed ends with the same bits as one that was not.
  */
 public final class Trainer {
-    private static final float ADAM_EPSILON = 1e-8f;
-
     private final Transformer model;
     private final TrainingData data;
     private final Backend backend;
     private final TrainingOptions options;
+    private final Optimizer optimizer;
     private final TrainingState state;
+    private Optimizer.Update lastUpdate;
 
-    /** Starts from the model's weights as they are. */
+    /** Trains all of the model's trainable parameters with AdamW, from their values on. */
     public Trainer(Transformer model, TrainingData data, Backend backend, TrainingOptions options) {
+        this(
+                model,
+                model.trainableParameters(),
+                new AdamW(model.trainableParameters(), backend, options),
+                data,
+                backend,
+                options);
+    }
+
+    /**
+     * @param model computes with the parameters
+     * @param parameters what is trained, by name, from their values on
+     * @param optimizer updates them
+     */
+    public Trainer(
+            Transformer model,
+            Map<String, Tensor> parameters,
+            Optimizer optimizer,
+            TrainingData data,
+            Backend backend,
+            TrainingOptions options) {
         this.model = model;
         this.data = data;
         this.backend = backend;
         this.options = options;
-        this.state = new TrainingState(model.trainableParameters());
+        this.optimizer = optimizer;
+        Map<String, Tensor> kept = new LinkedHashMap<>(parameters);
+        kept.putAll(optimizer.state());
+        this.state = new TrainingState(kept);
     }
 
     /** Steps that are done. */
@@ -51,66 +75,50 @@ public final class Trainer {
         return state.step() >= options.steps();
     }
 
+    /** What the last step took; null before the first. */
+    public Optimizer.Update lastUpdate() {
+        return lastUpdate;
+    }
+
     /** Makes one update and says how it went. */
     public Report runStep() {
         int step = state.step();
-        int context = options.stage(step).context();
         double learningRate = options.learningRate(step);
-        int passes = options.tokensPerStep() / options.tokensPerPass();
-        long firstSequence = (long) step * (options.tokensPerStep() / context);
-        Ops ops = new Ops(backend);
-        double loss = 0;
-        for (int pass = 0; pass < passes; pass++) {
-            loss += pass(ops, firstSequence + (long) pass * (options.tokensPerPass() / context), context, 1f / passes);
-        }
-        double norm = gradientNorm();
-        float scale = (float) (options.clip() > 0 && norm > options.clip() ? options.clip() / norm : 1);
-        state.parameters().forEach((name, parameter) -> {
-            Tensor gradient = parameter.gradient();
-            if (gradient == null) {
-                return;
-            }
-            double weightDecay = parameter.rank() > 1 ? options.weightDecay() : 0;
-            Backend.AdamWStep update = new Backend.AdamWStep(
-                    (float) learningRate,
-                    (float) options.beta1(),
-                    (float) options.beta2(),
-                    ADAM_EPSILON,
-                    (float) weightDecay,
-                    step + 1);
-            backend.adamW(parameter, gradient, scale, state.firstMoment(name), state.secondMoment(name), update);
-            parameter.setGradient(null);
-        });
+        lastUpdate = optimizer.update(new StepLoss(step), step, learningRate);
         state.advance();
-        return new Report(step + 1, loss / passes, learningRate, norm);
+        return new Report(step + 1, lastUpdate.loss(), learningRate, lastUpdate.gradientNorm());
     }
 
-    /** One forward and backward pass; gradients are added to the parameters'. */
-    private double pass(Ops ops, long firstSequence, int context, float lossScale) {
-        int sequences = options.tokensPerPass() / context;
-        int[] inputs = new int[sequences * context];
-        int[] targets = new int[sequences * context];
-        int[] input = new int[context];
-        int[] target = new int[context];
-        for (int i = 0; i < sequences; i++) {
-            data.read(firstSequence + i, context, input, target);
-            System.arraycopy(input, 0, inputs, i * context, context);
-            System.arraycopy(target, 0, targets, i * context, context);
-        }
-        Tape tape = new Tape();
-        double loss = tape.record(
-                () -> ops.crossEntropy(model.forward(ForwardContext.batch(ops, inputs, context)), targets, lossScale));
-        tape.backward();
-        return loss;
-    }
+    /** The sequences of one step. */
+    private final class StepLoss implements BatchLoss {
+        private final int context;
+        private final long firstSequence;
+        private final Ops ops = new Ops(backend);
 
-    private double gradientNorm() {
-        double sum = 0;
-        for (Map.Entry<String, Tensor> parameter : state.parameters().entrySet()) {
-            Tensor gradient = parameter.getValue().gradient();
-            sum += gradient == null ? 0 : backend.sumOfSquares(gradient);
+        StepLoss(int step) {
+            context = options.stage(step).context();
+            firstSequence = (long) step * (options.tokensPerStep() / context);
         }
-        return Math.sqrt(sum);
+
+        @Override
+        public int passes() {
+            return options.tokensPerStep() / options.tokensPerPass();
+        }
+
+        @Override
+        public double forward(int pass) {
+            int sequences = options.tokensPerPass() / context;
+            int[] inputs = new int[sequences * context];
+            int[] targets = new int[sequences * context];
+            int[] input = new int[context];
+            int[] target = new int[context];
+            for (int i = 0; i < sequences; i++) {
+                data.read(firstSequence + (long) pass * sequences + i, context, input, target);
+                System.arraycopy(input, 0, inputs, i * context, context);
+                System.arraycopy(target, 0, targets, i * context, context);
+            }
+            return ops.crossEntropy(model.forward(ForwardContext.batch(ops, inputs, context)), targets, 1f / passes());
+        }
     }
 
     /**

@@ -12,33 +12,16 @@ import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
-/** The parameters in training with AdamW's two moments and the number of steps done: what a checkpoint holds. */
+/** The parameters in training, what the optimizer remembers of them, and the number of steps done: what a checkpoint holds. */
 final class TrainingState {
     private static final String STEP = "step";
 
-    private final Map<String, Tensor> parameters;
-    private final Map<String, Tensor> firstMoments = new LinkedHashMap<>();
-    private final Map<String, Tensor> secondMoments = new LinkedHashMap<>();
+    private final Map<String, Tensor> tensors;
     private int step;
 
-    TrainingState(Map<String, Tensor> parameters) {
-        this.parameters = parameters;
-        parameters.forEach((name, parameter) -> {
-            firstMoments.put(name, parameter.zerosLike());
-            secondMoments.put(name, parameter.zerosLike());
-        });
-    }
-
-    Map<String, Tensor> parameters() {
-        return parameters;
-    }
-
-    Tensor firstMoment(String name) {
-        return firstMoments.get(name);
-    }
-
-    Tensor secondMoment(String name) {
-        return secondMoments.get(name);
+    /** @param tensors by name; those of a checkpoint are read into them */
+    TrainingState(Map<String, Tensor> tensors) {
+        this.tensors = tensors;
     }
 
     int step() {
@@ -49,18 +32,11 @@ final class TrainingState {
         step++;
     }
 
-    private Map<String, Tensor> tensors() {
-        Map<String, Tensor> tensors = new LinkedHashMap<>(parameters);
-        firstMoments.forEach((name, moment) -> tensors.put("first_moment." + name, moment));
-        secondMoments.forEach((name, moment) -> tensors.put("second_moment." + name, moment));
-        return tensors;
-    }
-
     /** Writes a safetensors file, all or nothing. */
     void save(Path file) throws IOException {
         Map<String, WeightStorage> matrices = new LinkedHashMap<>();
         Map<String, Tensor> vectors = new LinkedHashMap<>();
-        tensors().forEach((name, tensor) -> {
+        tensors.forEach((name, tensor) -> {
             if (tensor.rank() == 2) {
                 matrices.put(name, new TensorStorage(tensor));
             } else {
@@ -73,7 +49,7 @@ final class TrainingState {
     /** @throws ModelFormatException if the file is no checkpoint of these parameters */
     void load(Path file) throws IOException {
         SafeTensors checkpoint = SafeTensors.open(file);
-        for (Map.Entry<String, Tensor> entry : tensors().entrySet()) {
+        for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
             StoredTensor stored = checkpoint.tensor(entry.getKey());
             Tensor tensor = entry.getValue();
             Tensor values = tensor.rank() == 2 ? stored.matrix().decode() : stored.vector();

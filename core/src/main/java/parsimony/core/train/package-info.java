@@ -1,2 +1,2 @@
-/** Training from nothing or from a checkpoint: AdamW, schedules, atomic checkpoints. */
+/** Training from nothing, from a checkpoint, or of a few parameters beside a frozen model: optimizers, schedules, atomic checkpoints. */
 package parsimony.core.train;

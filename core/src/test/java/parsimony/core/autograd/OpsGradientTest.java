@@ -3,8 +3,10 @@ package parsimony.core.autograd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
@@ -71,6 +73,34 @@ class OpsGradientTest {
     void addOfATensorToItself() {
         Tensor a = input("a", 3, 4);
         check(() -> ops.add(a, a));
+    }
+
+    @Test
+    void addScaled() {
+        Tensor a = input("a", 3, 4);
+        Tensor b = input("b", 3, 4);
+        check(() -> ops.addScaled(a, -0.7f, b));
+    }
+
+    @Test
+    void addScaledOfATensorToItself() {
+        Tensor a = input("a", 3, 4);
+        check(() -> ops.addScaled(a, 0.5f, a));
+    }
+
+    @Test
+    void scaleColumns() {
+        Tensor x = input("x", 3, 5);
+        Tensor factors = input("factors", 5);
+        check(() -> ops.scaleColumns(x, factors));
+    }
+
+    @Test
+    void scaleColumnsLeavesFrozenFactorsAlone() {
+        Tensor x = input("x", 3, 5);
+        Tensor factors = normal(5);
+        check(() -> ops.scaleColumns(x, factors));
+        assertThat(factors.gradient()).isNull();
     }
 
     @Test
@@ -164,6 +194,37 @@ class OpsGradientTest {
     }
 
     @Test
+    void whatSeveralStepsReadIsSavedOnceAndWhatNoneReadsIsNot() {
+        Tensor x = input("x", 2, 3);
+        Tensor first = input("first", 4, 3);
+        Tensor second = input("second", 4, 3);
+        Tensor frozen = normal(5, 4);
+        Tape tape = new Tape();
+        tape.record(() -> ops.multiply(ops.add(ops.multiply(x, first), ops.multiply(x, second)), frozen));
+        assertThat(tape.savedBytes()).isEqualTo(4L * x.size());
+    }
+
+    @Test
+    void aGradientIsCompleteOnceTheLastStepHasAddedToIt() {
+        Tensor x = input("x", 2, 4);
+        Tensor shared = input("shared", 4, 4);
+        Tensor alone = input("alone", 4, 4);
+        Tensor unused = input("unused", 4, 4);
+        Tape tape = new Tape();
+        Tensor y = tape.record(() -> {
+            ops.multiply(x, unused);
+            return ops.multiply(ops.multiply(ops.multiply(x, shared), alone), shared);
+        });
+        y.setGradient(normal(2, 4));
+        List<Tensor> complete = new ArrayList<>();
+        tape.backward(parameter -> {
+            complete.add(parameter);
+            parameter.setGradient(null);
+        });
+        assertThat(complete).containsExactly(alone, shared);
+    }
+
+    @Test
     void nothingIsRecordedWithoutATape() {
         Tape tape = new Tape();
         ops.multiply(normal(2, 3), normal(2, 3));
@@ -174,7 +235,7 @@ class OpsGradientTest {
     /** A copy that hands its gradient on, for ops that work in place. */
     private Tensor identity(Tensor x) {
         Tensor y = x.copy();
-        Ops.onBackward(y, 0, dy -> ops.backend().add(dy, x.gradientForAdding()));
+        Ops.onBackward(y, List.of(), List.of(), dy -> ops.backend().add(dy, x.gradientForAdding()));
         return y;
     }
 

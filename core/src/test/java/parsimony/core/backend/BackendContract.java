@@ -351,6 +351,34 @@ public abstract class BackendContract {
     }
 
     @Test
+    void scales_columns() {
+        forShapes((rows, columns) -> {
+            Tensor x = tensor(rows, columns);
+            Tensor factors = tensor(columns);
+            agree(
+                    "scaleColumns",
+                    (which, t) -> which.scaleColumns(t[0], t[1], t[2]),
+                    x,
+                    factors,
+                    tensor(rows, columns));
+            agree(
+                    "scaleColumnsBackward",
+                    (which, t) -> which.scaleColumnsBackward(t[0], t[1], t[2], t[3], t[4]),
+                    x,
+                    factors,
+                    tensor(rows, columns),
+                    tensor(rows, columns),
+                    tensor(columns));
+            agree(
+                    "scaleColumnsBackward of frozen factors",
+                    (which, t) -> which.scaleColumnsBackward(null, t[0], t[1], t[2], null),
+                    factors,
+                    tensor(rows, columns),
+                    tensor(rows, columns));
+        });
+    }
+
+    @Test
     void gates() {
         for (int n : allSizes()) {
             Tensor gate = tensor(n);

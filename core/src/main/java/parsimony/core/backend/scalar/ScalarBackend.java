@@ -109,6 +109,29 @@ public class ScalarBackend implements Backend {
     }
 
     @Override
+    public void scaleColumns(Tensor x, Tensor factors, Tensor y) {
+        int columns = factors.size();
+        for (int i = 0; i < x.size(); i++) {
+            y.array()[i] = x.array()[i] * factors.array()[i % columns];
+        }
+    }
+
+    @Override
+    public void scaleColumnsBackward(Tensor x, Tensor factors, Tensor dy, Tensor dx, Tensor dFactors) {
+        int columns = factors.size();
+        for (int column = 0; column < columns; column++) {
+            double sum = 0;
+            for (int i = column; i < dy.size(); i += columns) {
+                dx.array()[i] += dy.array()[i] * factors.array()[column];
+                sum += dFactors == null ? 0 : (double) dy.array()[i] * x.array()[i];
+            }
+            if (dFactors != null) {
+                dFactors.array()[column] += (float) sum;
+            }
+        }
+    }
+
+    @Override
     public void rmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y) {
         int columns = x.columns();
         for (int start = 0; start < x.size(); start += columns) {

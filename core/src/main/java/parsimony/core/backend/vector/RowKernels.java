@@ -33,6 +33,21 @@ final class RowKernels {
         }
     }
 
+    /** sums += a · b, elementwise. */
+    static void addProduct(float[] a, int aStart, float[] b, int bStart, float[] sums, int sumsStart, int count) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector.fromArray(SPECIES, a, aStart + i)
+                    .fma(
+                            FloatVector.fromArray(SPECIES, b, bStart + i),
+                            FloatVector.fromArray(SPECIES, sums, sumsStart + i))
+                    .intoArray(sums, sumsStart + i);
+        }
+        for (; i < count; i++) {
+            sums[sumsStart + i] += a[aStart + i] * b[bStart + i];
+        }
+    }
+
     /** Σ dy · weight · x over a row. */
     static float weightedDot(float[] dy, float[] x, int start, float[] weight, int count) {
         FloatVector sums = FloatVector.zero(SPECIES);

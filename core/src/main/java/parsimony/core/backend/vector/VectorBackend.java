@@ -121,6 +121,28 @@ public class VectorBackend extends ScalarBackend {
     }
 
     @Override
+    public void scaleColumns(Tensor x, Tensor factors, Tensor y) {
+        int columns = factors.size();
+        forRows(x, row -> RowKernels.scale(x.array(), row * columns, 1, factors.array(), y.array(), columns));
+    }
+
+    @Override
+    public void scaleColumnsBackward(Tensor x, Tensor factors, Tensor dy, Tensor dx, Tensor dFactors) {
+        int columns = factors.size();
+        forRows(
+                dy,
+                row -> RowKernels.addProduct(
+                        dy.array(), row * columns, factors.array(), 0, dx.array(), row * columns, columns));
+        if (dFactors != null) {
+            sumOverRows(
+                    dy.rows(),
+                    dFactors,
+                    (row, sums, offset) -> RowKernels.addProduct(
+                            dy.array(), row * columns, x.array(), row * columns, sums, offset, columns));
+        }
+    }
+
+    @Override
     public void rmsNorm(Tensor x, Tensor weight, float epsilon, Tensor y) {
         int columns = x.columns();
         forRows(x, row -> {
