@@ -16,9 +16,9 @@ import parsimony.core.tensor.Matrix;
  */
 public final class FlashAttention implements AttentionKernel {
     /** Queries that share a tile, unless told otherwise. */
-    static final int QUERIES = 256;
+    static final int QUERIES = 128;
     /** Keys of a tile, unless told otherwise. */
-    static final int KEYS = 256;
+    static final int KEYS = 512;
     /** Queries up to which there is nothing to share, and reading the keys takes all the time. */
     private static final int FEW = 8;
 
@@ -78,14 +78,15 @@ public final class FlashAttention implements AttentionKernel {
             int size = block.getLast().row() + block.getLast().size();
             Matrix scores = scratch.scores(size, count);
             for (KeyRange range : block) {
-                score(backend, head, first, range, scaled, scores.rows(range.row(), range.size())); // line 8
+                Matrix part = scores.rows(range.row(), range.size()).columns(0, count);
+                score(backend, head, first, range, scaled, part); // line 8
             }
             backend.onlineSoftmax(scores, max, sum, scratch.correction); // line 9
             if (begun) {
                 multiplyRows(output, scratch.correction);
             }
             for (KeyRange range : block) {
-                Matrix probabilities = scores.rows(range.row(), range.size());
+                Matrix probabilities = scores.rows(range.row(), range.size()).columns(0, count);
                 backend.multiply(probabilities, true, range.values(), false, output, begun); // line 10
                 begun = true;
             }
@@ -236,12 +237,14 @@ public final class FlashAttention implements AttentionKernel {
         private void backward(Backend backend, KeyRange range, int first, Matrix scaled, FlashScratch scratch) {
             int count = scaled.rows();
             Matrix dOut = dOutput.rows(first, count);
-            Matrix scores = scratch.scores(range.size(), count);
-            Matrix dScores = scratch.dScores(range.size(), count);
+            Matrix paddedScores = scratch.scores(range.size(), count);
+            Matrix paddedGradient = scratch.dScores(range.size(), count);
+            Matrix scores = paddedScores.columns(0, count);
+            Matrix dScores = paddedGradient.columns(0, count);
             score(backend, head, first, range, scaled, scores);
             float[] capSlopes = capSlopes(range, first, scores);
             backend.multiply(range.values(), false, dOut, true, dScores, false);
-            backend.softmaxBackward(scores, scratch.sum, dScores, scratch.max);
+            backend.softmaxBackward(paddedScores, scratch.sum, paddedGradient, scratch.max);
             backend.multiply(scores, false, dOut, false, dTile.values().rows(range.first(), range.size()), true);
             if (capSlopes != null) {
                 for (int i = 0; i < capSlopes.length; i++) {

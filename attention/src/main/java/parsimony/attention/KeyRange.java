@@ -18,8 +18,10 @@ import parsimony.core.tensor.Matrix;
  * @param masked whether some query does not see some key
  */
 record KeyRange(KeyValueTile tile, int tileIndex, int first, int size, int row, boolean masked) {
-    /** Keys, and queries where not all is seen, whose visibility is asked for at once. */
+    /** Keys whose visibility is asked for at once. */
     private static final int GRAIN = 32;
+    /** Keys and queries whose visibility is asked for at once where not all is seen. */
+    private static final int MASK_GRAIN = 16;
 
     Matrix keys() {
         return tile.keys().rows(first, size);
@@ -131,20 +133,39 @@ record KeyRange(KeyValueTile tile, int tileIndex, int first, int size, int row, 
             int start,
             int queryStride,
             int keyStride) {
-        for (int key = 0; key < size; key += GRAIN) {
-            int keys = Math.min(GRAIN, size - key);
-            for (int query = 0; query < queries; query += GRAIN) {
-                int rows = Math.min(GRAIN, queries - query);
-                if (visibility.coverage(firstQuery + query, rows, tile, first + key, keys) != Coverage.ALL) {
-                    int at = start + query * queryStride + key * keyStride;
-                    maskGrain(
-                            visibility, firstQuery + query, rows, first + key, keys, data, at, queryStride, keyStride);
+        for (int key = 0; key < size; key += MASK_GRAIN) {
+            int keys = Math.min(MASK_GRAIN, size - key);
+            for (int query = 0; query < queries; query += MASK_GRAIN) {
+                int rows = Math.min(MASK_GRAIN, queries - query);
+                int at = start + query * queryStride + key * keyStride;
+                switch (visibility.coverage(firstQuery + query, rows, tile, first + key, keys)) {
+                    case ALL -> {}
+                    case NONE -> hide(rows, keys, data, at, queryStride, keyStride);
+                    case SOME ->
+                        hideUnseen(
+                                visibility,
+                                firstQuery + query,
+                                rows,
+                                first + key,
+                                keys,
+                                data,
+                                at,
+                                queryStride,
+                                keyStride);
                 }
             }
         }
     }
 
-    private void maskGrain(
+    private static void hide(int queries, int keys, float[] data, int start, int queryStride, int keyStride) {
+        for (int key = 0; key < keys; key++) {
+            for (int query = 0; query < queries; query++) {
+                data[start + query * queryStride + key * keyStride] = Float.NEGATIVE_INFINITY;
+            }
+        }
+    }
+
+    private void hideUnseen(
             Visibility visibility,
             int firstQuery,
             int queries,

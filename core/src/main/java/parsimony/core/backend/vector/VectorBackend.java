@@ -229,13 +229,15 @@ public class VectorBackend extends ScalarBackend {
     public void onlineSoftmax(Matrix x, float[] max, float[] sum, float[] correction) {
         System.arraycopy(max, 0, correction, 0, x.columns());
         ColumnKernels.max(x, max);
-        ColumnKernels.correct(x.columns(), max, sum, correction);
+        ColumnKernels.exponentials(Matrix.of(correction, 1, x.columns()), max, null);
+        ColumnKernels.multiply(correction, sum, x.columns());
         ColumnKernels.exponentials(x, max, sum);
     }
 
     @Override
     public void softmaxBackward(Matrix x, float[] logSumExp, Matrix dx, float[] delta) {
-        ColumnKernels.softmaxGradient(x, logSumExp, dx, delta);
+        ColumnKernels.exponentials(x, logSumExp, null);
+        ColumnKernels.softmaxGradient(x, dx, delta);
     }
 
     @Override

@@ -28,25 +28,22 @@ final class VectorMath {
 
     private static final float EXP_GREATEST = 90;
 
-    /** ln 2⁻¹²⁵: from here on down a result would come near the subnormal numbers. */
-    private static final float EXP_NORMAL = -86.6434f;
-
-    private static final float LOG2_E = 1.44269504f;
+    static final float LOG2_E = 1.44269504f;
     /** ln 2 in two parts, of which the first has so few digits that its multiples are exact. */
-    private static final float LN2_HIGH = 0.693359375f;
+    static final float LN2_HIGH = 0.693359375f;
 
-    private static final float LN2_LOW = -2.12194440e-4f;
+    static final float LN2_LOW = -2.12194440e-4f;
     /** Adding this number rounds to an integer, which then stands in the low bits of the sum. */
-    private static final float ROUNDER = 0x1.8p23f;
+    static final float ROUNDER = 0x1.8p23f;
 
     private static final int ROUNDER_BITS = Float.floatToRawIntBits(ROUNDER);
 
     // (eʳ - 1 - r) / r² for |r| ≤ ln 2 / 2, fitted for the least relative error of eʳ, which is 3.1e-9.
-    private static final float C2 = 0.49999994f;
-    private static final float C3 = 0.16666521f;
-    private static final float C4 = 0.04166839f;
-    private static final float C5 = 0.0083687454f;
-    private static final float C6 = 0.0013814541f;
+    static final float C2 = 0.49999994f;
+    static final float C3 = 0.16666521f;
+    static final float C4 = 0.04166839f;
+    static final float C5 = 0.0083687454f;
+    static final float C6 = 0.0013814541f;
 
     private VectorMath() {}
 
@@ -67,25 +64,6 @@ final class VectorMath {
         IntVector exponent = shifted.reinterpretAsInts().sub(ROUNDER_BITS);
         IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
         return p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half)));
-    }
-
-    /** The exponential function of lanes that are not much greater than 0, with results below 2⁻¹²⁵ taken for 0. NaN gives NaN. */
-    static FloatVector expOfNonPositive(FloatVector x) {
-        FloatVector shifted = x.fma(FloatVector.broadcast(SPECIES, LOG2_E), FloatVector.broadcast(SPECIES, ROUNDER));
-        FloatVector n = shifted.sub(ROUNDER);
-        FloatVector r = n.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), x);
-        r = n.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), r);
-        FloatVector p = r.fma(FloatVector.broadcast(SPECIES, C6), FloatVector.broadcast(SPECIES, C5));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, C4));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, C3));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, C2));
-        p = p.fma(r.mul(r), r).add(1);
-        // The rounder's own bits are shifted out but for the one that is 0.
-        FloatVector power = shifted.reinterpretAsInts()
-                .lanewise(VectorOperators.LSHL, 23)
-                .add(127 << 23)
-                .reinterpretAsFloats();
-        return p.mul(power).blend(0, x.compare(VectorOperators.LE, EXP_NORMAL));
     }
 
     private static FloatVector powerOfTwo(IntVector exponent) {
