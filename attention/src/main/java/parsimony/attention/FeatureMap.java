@@ -20,11 +20,15 @@ interface FeatureMap {
      */
     Matrix project(Backend backend, Matrix x, float scale);
 
-    /** What to subtract from a projected row at least, so that no feature is greater than 1; 0 where features do not overflow. */
+    /** What to subtract from a projected row, so that no feature is greater than 1; 0 where features do not overflow. */
     float shift(Matrix projected, int row);
 
-    /** The function itself, of one number. */
-    float activate(float projected, float shift);
+    /**
+     * The function itself, in place.
+     *
+     * @param shifts what is subtracted from each row
+     */
+    void activate(Backend backend, Matrix projected, float[] shifts);
 
     /** The function's slope, from what it gave. */
     float slope(float feature);

@@ -96,38 +96,41 @@ final class KernelizedAttention implements RecurrentKernel {
                 count += size;
             }
             float scale = head.scoring().scale();
-            queries = map.project(backend, head.queries(), scale);
-            for (int row = 0; row < queries.rows(); row++) {
-                activate(queries, row, map.shift(queries, row));
-            }
+            queries = Features.of(map, backend, head.queries(), scale).values();
             keys = zeros(count, features);
             values = zeros(count, headSize + 1);
             keyShift = gather(leastShift, scale);
-            for (int row = 0; row < count; row++) {
-                activate(keys, row, keyShift);
-            }
         }
 
+        /** Puts the keys and values of all tiles together; returns what all keys are divided by the exponential of. */
         private float gather(float leastShift, float scale) {
+            List<Features> ofTiles = head.tiles().stream()
+                    .map(tile -> Features.of(map, backend, tile.keys(), scale))
+                    .toList();
             float shift = leastShift;
+            for (Features tile : ofTiles) {
+                for (float ofRow : tile.shifts()) {
+                    shift = Math.max(shift, ofRow);
+                }
+            }
             int at = 0;
-            for (KeyValueTile tile : head.tiles()) {
-                Matrix projected = map.project(backend, tile.keys(), scale);
-                for (int row = 0; row < tile.size(); row++, at++) {
-                    shift = Math.max(shift, map.shift(projected, row));
-                    System.arraycopy(projected.data(), row * features, keys.data(), at * features, features);
-                    int from = tile.values().offset() + row * tile.values().stride();
+            for (int index = 0; index < ofTiles.size(); index++) {
+                Matrix tileValues = head.tiles().get(index).values();
+                for (int row = 0; row < tileValues.rows(); row++, at++) {
+                    copyScaled(ofTiles.get(index), row, shift, at);
+                    int from = tileValues.offset() + row * tileValues.stride();
                     int to = at * (headSize + 1);
-                    System.arraycopy(tile.values().data(), from, values.data(), to, headSize);
+                    System.arraycopy(tileValues.data(), from, values.data(), to, headSize);
                     values.data()[to + headSize] = 1;
                 }
             }
             return shift;
         }
 
-        private void activate(Matrix projected, int row, float shift) {
-            for (int i = row * features; i < (row + 1) * features; i++) {
-                projected.data()[i] = map.activate(projected.data()[i], shift);
+        private void copyScaled(Features source, int row, float shift, int target) {
+            float factor = source.factor(row, shift);
+            for (int i = 0; i < features; i++) {
+                keys.data()[target * features + i] = factor * source.values().get(row, i);
             }
         }
 

@@ -21,8 +21,8 @@ final class KernelizedState implements KvCache {
     private final float[] shifts;
     private final float[][] keys;
     private final float[][] values;
-    /** The projected tentative keys of each head, once they are known. */
-    private final Matrix[] projected;
+    /** The features of each head's tentative keys, once they are known. */
+    private final Features[] tentative;
 
     private int[] positions = {};
     private int size;
@@ -35,7 +35,7 @@ final class KernelizedState implements KvCache {
         shifts = new float[keyValueHeads];
         keys = new float[keyValueHeads][0];
         values = new float[keyValueHeads][0];
-        projected = new Matrix[keyValueHeads];
+        tentative = new Features[keyValueHeads];
         for (int head = 0; head < keyValueHeads; head++) {
             sums[head] = KernelizedAttention.zeros(features, headSize + 1);
             shifts[head] = Float.NEGATIVE_INFINITY;
@@ -50,7 +50,7 @@ final class KernelizedState implements KvCache {
         for (int head = 0; head < sums.length; head++) {
             keys[head] = joined(keys[head], newKeys.columns(head * headSize, headSize));
             values[head] = joined(values[head], newValues.columns(head * headSize, headSize));
-            projected[head] = null;
+            tentative[head] = null;
         }
         size += count;
     }
@@ -74,8 +74,8 @@ final class KernelizedState implements KvCache {
     /** Finds out what a commit will need of a head; the query heads that share it may ask at the same time. */
     void project(Backend backend, int head, float scale) {
         synchronized (sums[head]) {
-            if (projected[head] == null) {
-                projected[head] = map.project(backend, Matrix.of(keys[head], size, headSize), scale);
+            if (tentative[head] == null) {
+                tentative[head] = Features.of(map, backend, Matrix.of(keys[head], size, headSize), scale);
             }
         }
     }
@@ -88,12 +88,8 @@ final class KernelizedState implements KvCache {
     /** A copy of S, divided by exp(shift) for a shift no less than the head's own. */
     Matrix sums(int head, float shift) {
         float[] copy = sums[head].data().clone();
-        multiply(copy, factor(shifts[head], shift));
+        multiply(copy, Features.factor(shifts[head], shift));
         return Matrix.of(copy, features, headSize + 1);
-    }
-
-    private static float factor(float before, float after) {
-        return before == after ? 1 : (float) Math.exp((double) before - after);
     }
 
     private static void multiply(float[] x, float factor) {
@@ -113,9 +109,9 @@ final class KernelizedState implements KvCache {
         for (int head = 0; head < sums.length; head++) {
             float shift = shifts[head];
             for (int row : kept) {
-                shift = Math.max(shift, map.shift(projected[head], row));
+                shift = Math.max(shift, tentative[head].shifts()[row]);
             }
-            multiply(sums[head].data(), factor(shifts[head], shift));
+            multiply(sums[head].data(), Features.factor(shifts[head], shift));
             shifts[head] = shift;
             for (int row : kept) {
                 add(head, row, shift);
@@ -126,8 +122,9 @@ final class KernelizedState implements KvCache {
 
     /** S += φ(k) · [v, 1]ᵀ (Katharopoulos et al., 2020, Eqs. 18 and 19). */
     private void add(int head, int row, float shift) {
+        float factor = tentative[head].factor(row, shift);
         for (int feature = 0; feature < features; feature++) {
-            float weight = map.activate(projected[head].get(row, feature), shift);
+            float weight = factor * tentative[head].values().get(row, feature);
             int to = feature * (headSize + 1);
             for (int i = 0; i < headSize; i++) {
                 sums[head].data()[to + i] += weight * values[head][row * headSize + i];
@@ -143,7 +140,7 @@ final class KernelizedState implements KvCache {
         for (int head = 0; head < sums.length; head++) {
             keys[head] = new float[0];
             values[head] = new float[0];
-            projected[head] = null;
+            tentative[head] = null;
         }
     }
 

@@ -66,8 +66,17 @@ public final class LinearAttention extends AttentionTechnique<LinearAttention.Op
         }
 
         @Override
-        public float activate(float projected, float shift) {
-            return projected > 0 ? projected + 1 : (float) Math.exp(projected);
+        public void activate(Backend backend, Matrix projected, float[] shifts) {
+            float[] x = projected.data();
+            float[] positive = new float[x.length];
+            for (int i = 0; i < x.length; i++) {
+                positive[i] = Math.max(x[i], 0);
+                x[i] = Math.min(x[i], 0);
+            }
+            backend.exponential(projected, shifts, 0);
+            for (int i = 0; i < x.length; i++) {
+                x[i] += positive[i];
+            }
         }
 
         @Override

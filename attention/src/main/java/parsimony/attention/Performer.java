@@ -136,8 +136,8 @@ public final class Performer extends AttentionTechnique<Performer.Options> {
         }
 
         @Override
-        public float activate(float projected, float shift) {
-            return (float) Math.exp((double) projected - shift);
+        public void activate(Backend backend, Matrix projected, float[] shifts) {
+            backend.exponential(projected, shifts, 0);
         }
 
         @Override
