@@ -21,7 +21,8 @@ final class SharedHeads {
     /**
      * A model with {@code groups} key/value heads, each the mean of neighbouring ones of {@code model}.
      *
-     * @throws TechniqueException if {@code groups} does not divide the number that there are
+     * @throws TechniqueException if {@code groups} does not divide the number that there are, or the model has adapters or learned prefixes, which belong to
+     *     the heads as they were
      */
     static Transformer convert(String technique, Transformer model, int groups) {
         TransformerConfig shape = model.config();
@@ -29,6 +30,7 @@ final class SharedHeads {
             throw new TechniqueException(technique + ": " + groups + " groups do not divide the model's "
                     + shape.keyValueHeads() + " key/value heads");
         }
+        requireNoAdapters(technique, model);
         Map<String, WeightStorage> matrices = new HashMap<>(model.matrices());
         Map<String, Tensor> vectors = new HashMap<>(model.vectors());
         for (Block block : model.blocks()) {
@@ -46,6 +48,16 @@ final class SharedHeads {
             }
         }
         return assemble(model, groups, matrices, vectors);
+    }
+
+    private static void requireNoAdapters(String technique, Transformer model) {
+        for (Block block : model.blocks()) {
+            boolean adapted = block.linears().stream().anyMatch(linear -> linear.adapter() != null);
+            if (adapted || AttentionTechnique.llama(technique, block).learnedPrefix() != null) {
+                throw new TechniqueException(
+                        technique + " changes the shape of heads that adapters were made for: merge them first");
+            }
+        }
     }
 
     /** The mean of the heads of each group; each head's numbers are neighbours. */

@@ -8,6 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.model.Linear;
+import parsimony.core.model.LlamaBlock;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
 import parsimony.core.technique.Technique;
@@ -104,5 +105,14 @@ class GqaTest extends TechniqueContract<Gqa.Options> {
         assertThatThrownBy(() -> WholeModel.with(WholeModel.random(FOUR_HEADS), "gqa:groups=3"))
                 .isInstanceOf(TechniqueException.class)
                 .hasMessageContaining("3 groups");
+    }
+
+    @Test
+    void adaptersAreNotLostInSilence() {
+        Transformer model = WholeModel.random(FOUR_HEADS);
+        ((LlamaBlock) model.blocks().get(1)).setLearnedPrefix((context, index, block) -> null);
+        assertThatThrownBy(() -> WholeModel.with(model, "gqa:groups=2"))
+                .isInstanceOf(TechniqueException.class)
+                .hasMessageContaining("adapters");
     }
 }

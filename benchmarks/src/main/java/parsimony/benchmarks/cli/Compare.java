@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import parsimony.benchmarks.Build;
 import parsimony.benchmarks.Machine;
 import parsimony.benchmarks.compare.CompareJob;
@@ -22,9 +23,11 @@ import parsimony.benchmarks.compare.Comparison;
 import parsimony.benchmarks.report.HtmlReport;
 import parsimony.benchmarks.report.ResultFile;
 import parsimony.benchmarks.report.TerminalTable;
+import parsimony.benchmarks.suite.Suite;
 import parsimony.core.backend.Backend;
 import parsimony.core.eval.Speed;
 import parsimony.core.io.LanguageModel;
+import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueException;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.WeightStorage;
@@ -33,6 +36,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -48,7 +52,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  parsimony compare",
             "  parsimony compare --quick",
-            "  parsimony compare --apply rtn:bits=4,group=32 --apply rtn:bits=3,group=32"
+            "  parsimony compare --apply rtn:bits=4,group=32 --apply rtn:bits=3,group=32",
+            "  parsimony compare --suite finetune"
         })
 final class Compare implements Callable<Integer> {
     private static final int TABLE_WIDTH = 120;
@@ -78,6 +83,14 @@ final class Compare implements Callable<Integer> {
     @Mixin
     private CalibrationOptions calibration;
 
+    @Option(
+            names = "--suite",
+            paramLabel = "NAME",
+            defaultValue = "compression",
+            description =
+                    "What to compare: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). All but the first have texts of their own.")
+    private Technique.Suite suite;
+
     @Option(names = "--quick", description = "One row a technique, less text, and no new row after 105 seconds.")
     private boolean quick;
 
@@ -95,6 +108,9 @@ final class Compare implements Callable<Integer> {
     public Integer call() throws IOException {
         heldOut.check();
         calibration.check();
+        if (suite != Technique.Suite.COMPRESSION) {
+            return runSuite();
+        }
         List<TechniqueSpec> techniques = apply.isEmpty()
                 ? CompareJob.showcase(quick)
                 : apply.stream().map(AppliedTechnique::spec).toList();
@@ -159,6 +175,43 @@ final class Compare implements Callable<Integer> {
         }
     }
 
+    private int runSuite() throws IOException {
+        Suite chosen = Suite.all().stream()
+                .filter(candidate -> candidate.kind() == suite)
+                .findAny()
+                .orElseThrow(() -> new ParameterException(
+                        spec.commandLine(),
+                        "there is no suite " + SuiteRun.name(suite) + " yet; there are compression, "
+                                + Suite.all().stream()
+                                        .map(known -> SuiteRun.name(known.kind()))
+                                        .collect(Collectors.joining(", "))));
+        List<TechniqueSpec> techniques = apply.isEmpty()
+                ? Suite.showcase(suite, quick)
+                : apply.stream().map(AppliedTechnique::spec).toList();
+        Instant began = Instant.now();
+        OutputFile.makeFolder(spec, "--output", output);
+        LanguageModel opened = model.open();
+        try (Backend backend = common.createBackend()) {
+            Suite.Request request = new Suite.Request(opened, backend, techniques, quick, common.seed());
+            boolean complete = new SuiteRun(
+                            chosen,
+                            request,
+                            spec.commandLine().getOut(),
+                            spec.commandLine().getErr(),
+                            output,
+                            command(),
+                            modelRecord(opened),
+                            machine(backend, began))
+                    .run();
+            return complete ? ExitCode.OK : ExitCode.SOFTWARE;
+        }
+    }
+
+    private static Comparison.ModelRecord modelRecord(LanguageModel opened) {
+        return new Comparison.ModelRecord(
+                opened.name(), sha256(opened), opened.transformer().config().parameters());
+    }
+
     /** Keeps the files up to date with the rows. */
     private final class Recorder {
         private final Path json = output.resolve("compare.json");
@@ -169,8 +222,7 @@ final class Compare implements Callable<Integer> {
         private Comparison last;
 
         Recorder(LanguageModel opened, HeldOutOptions.Text heldOut, Comparison.MachineRecord machine) {
-            this.opened = new Comparison.ModelRecord(
-                    opened.name(), sha256(opened), opened.transformer().config().parameters());
+            this.opened = modelRecord(opened);
             this.heldOut = heldOut;
             this.machine = machine;
         }

@@ -94,7 +94,9 @@ final class Compress implements Callable<Integer> {
         requireWritable(gguf);
         LanguageModel opened = model.open();
         GgufMetadata asRead = gguf ? model.tokenizerAsRead() : null;
-        Transformer result = apply == null ? opened.transformer() : compress(opened);
+        Transformer start =
+                opened.transformer().isMergeable() ? opened.transformer().merged() : opened.transformer();
+        Transformer result = apply == null ? start : compress(start, opened);
         LanguageModel compressed = new LanguageModel(opened.name(), result, opened.tokenizer());
         if (gguf) {
             try (ProgressLine progress = new ProgressLine("writing", result.bytes())) {
@@ -121,7 +123,7 @@ final class Compress implements Callable<Integer> {
         LanguageModel.requireReplaceable(output);
     }
 
-    private Transformer compress(LanguageModel opened) throws IOException {
+    private Transformer compress(Transformer start, LanguageModel opened) throws IOException {
         try (Backend backend = common.createBackend();
                 ProgressLine progress = new ProgressLine(
                         "compressing", opened.transformer().linears().size())) {
@@ -130,7 +132,7 @@ final class Compress implements Callable<Integer> {
                     .withCalibration(calibration.sequences(opened, common.seed(), CalibrationOptions.SEQUENCES))
                     .withSeed(common.seed())
                     .withProgress(steps.noting(spec.commandLine().getErr()::println));
-            return apply.spec().apply(opened.transformer(), context);
+            return apply.spec().apply(start, context);
         }
     }
 

@@ -41,6 +41,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             MeasureSpeed.class,
             Synthesize.class,
             Train.class,
+            FineTune.class,
             Doctor.class,
             Jmh.class,
             GenerateCompletion.class

@@ -10,6 +10,7 @@ import parsimony.core.io.GgufMetadata;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.io.LanguageModel.Embedded;
 import parsimony.core.io.ModelFile;
+import parsimony.core.train.FineTuner;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -32,11 +33,27 @@ final class ModelOptions {
                     + "llama2.c's tokenizer.bin.")
     private Path tokenizer;
 
+    @Option(
+            names = "--adapter",
+            paramLabel = "FOLDER",
+            description = "What a fine-tuning learned beside this model, to put on it: a folder in PEFT's format.")
+    private Path adapter;
+
     @Spec(Spec.Target.MIXEE)
     private CommandSpec mixee;
 
     /** Opens the model that was asked for, or the default one. */
     LanguageModel open() throws IOException {
+        LanguageModel opened = openBase();
+        return adapter == null
+                ? opened
+                : new LanguageModel(
+                        opened.name() + " with " + adapter.getFileName(),
+                        FineTuner.attach(opened.transformer(), adapter),
+                        opened.tokenizer());
+    }
+
+    private LanguageModel openBase() throws IOException {
         Embedded embedded = embedded(model);
         if (embedded == null) {
             return LanguageModel.open(Path.of(model), tokenizer);

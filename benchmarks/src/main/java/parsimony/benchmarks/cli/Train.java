@@ -22,6 +22,7 @@ import parsimony.core.train.LossCurve;
 import parsimony.core.train.Recipe;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingRun;
+import parsimony.core.train.ValidationCurve;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -223,7 +224,7 @@ final class Train implements Callable<Integer> {
 
         @Override
         public void saved() throws IOException {
-            LossPage.write(modelName(), curve, recipe.training(), output.resolve("loss.html"));
+            LossPage.write(modelName(), curve, ValidationCurve.none(), recipe.training(), output.resolve("loss.html"));
         }
 
         void end() {

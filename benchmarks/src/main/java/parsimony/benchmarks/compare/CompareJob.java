@@ -18,7 +18,6 @@ import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.technique.Dense;
-import parsimony.core.technique.Paper;
 import parsimony.core.technique.Progress;
 import parsimony.core.technique.Survey;
 import parsimony.core.technique.Technique;
@@ -165,7 +164,7 @@ public final class CompareJob {
             Measurement row = new Measurement(
                     spec.toString(),
                     seriesName(spec),
-                    title(spec),
+                    Survey.title(spec.steps().getLast().technique()),
                     bitsPerWeight(compressed),
                     8.0 * compressed.bytes() / compressed.config().parameters(),
                     compressed.bytes(),
@@ -210,13 +209,5 @@ public final class CompareJob {
     private static String seriesName(TechniqueSpec spec) {
         return String.join(
                 "+", spec.steps().stream().map(step -> step.technique().name()).toList());
-    }
-
-    private static String title(TechniqueSpec spec) {
-        Paper paper = spec.steps().getLast().technique().getClass().getAnnotation(Paper.class);
-        if (paper == null) {
-            return "";
-        }
-        return paper.survey().length > 0 ? Survey.entry(paper.survey()[0]).title() : paper.title();
     }
 }

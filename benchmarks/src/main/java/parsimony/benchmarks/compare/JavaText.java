@@ -46,7 +46,7 @@ public final class JavaText {
         return Corpus.of(sample);
     }
 
-    private static List<Path> jars(List<String> entries) throws IOException {
+    static List<Path> jars(List<String> entries) throws IOException {
         List<Path> jars = new ArrayList<>();
         for (String entry : entries) {
             URL url = JavaText.class.getClassLoader().getResource(entry);

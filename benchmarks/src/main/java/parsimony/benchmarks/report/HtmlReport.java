@@ -2,6 +2,9 @@ package parsimony.benchmarks.report;
 
 import static parsimony.benchmarks.report.Page.escaped;
 import static parsimony.benchmarks.report.Page.fact;
+import static parsimony.benchmarks.report.Page.heading;
+import static parsimony.benchmarks.report.Page.machine;
+import static parsimony.benchmarks.report.Page.term;
 import static parsimony.benchmarks.report.Page.unbroken;
 
 import java.io.IOException;
@@ -30,7 +33,7 @@ public final class HtmlReport {
     public static void write(Comparison comparison, Path file) throws IOException {
         Finding finding = Finding.of(comparison);
         MachineRecord machine = comparison.machine();
-        new Page("report")
+        new Page("report", "table")
                 .put("headline", unbroken(escaped(finding.headline())))
                 .put("sentence", sentence(finding))
                 .put("facts", facts(comparison))
@@ -88,13 +91,6 @@ public final class HtmlReport {
                     "number"));
         }
         return html.toString();
-    }
-
-    private static String heading(String key, String label, String explanation, boolean moreFirst, String kind) {
-        return """
-                <th scope="col" data-key="%s" data-first="%s" class="%s">\
-                <button type="button" title="%s">%s</button></th>
-                """.formatted(key, moreFirst ? "descending" : "ascending", kind, escaped(explanation), escaped(label));
     }
 
     private static String rows(Comparison comparison) {
@@ -166,23 +162,9 @@ public final class HtmlReport {
         return html.toString();
     }
 
-    private static String machine(MachineRecord machine) {
-        return term("Processor", machine.processor() + ", " + machine.cores() + " cores")
-                + term("Memory", Figures.bytes(machine.memoryBytes()))
-                + term("Threads", Integer.toString(machine.threads()))
-                + term("Backend", machine.backend())
-                + term("Java", machine.jdk())
-                + term("System", machine.system())
-                + term("Commit", machine.commit());
-    }
-
     private static String hashes(Comparison comparison) {
         return term("Weights, SHA-256", comparison.model().sha256())
                 + term("Text, SHA-256", comparison.text().sha256());
-    }
-
-    private static String term(String name, String value) {
-        return "<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(escaped(name), escaped(value));
     }
 
     /** Lets long options wrap between two of them. */

@@ -12,10 +12,19 @@ import java.util.Map;
 import parsimony.core.train.LossCurve;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingOptions;
+import parsimony.core.train.ValidationCurve;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The course of a training as one HTML page: loss, learning rate and gradient, step by step. */
 public final class LossPage {
+    private static final String VALIDATION = """
+              <figure>
+                <figcaption><h2>Validation</h2>
+                <p>Bits per byte of text that is not trained on.</p></figcaption>
+                <div class="plot" data-plot="validation"></div>
+              </figure>
+            """;
+
     private LossPage() {}
 
     /**
@@ -23,9 +32,12 @@ public final class LossPage {
      *
      * @param model what is trained
      * @param curve at least one step
+     * @param validation drawn too if it has points
      * @throws IOException if the disk does not take it
      */
-    public static void write(String model, LossCurve curve, TrainingOptions options, Path file) throws IOException {
+    public static void write(
+            String model, LossCurve curve, ValidationCurve validation, TrainingOptions options, Path file)
+            throws IOException {
         Trainer.Report last = curve.reports().getLast();
         double loss = curve.smoothed().getLast();
         long tokens = (long) last.step() * options.tokensPerStep();
@@ -47,7 +59,8 @@ public final class LossPage {
                                         "Learning rate",
                                         rate(last.learningRate()),
                                         "at its peak " + rate(options.learningRate())))
-                .record(json(curve, options))
+                .put("validation", validation.points().isEmpty() ? "" : VALIDATION)
+                .record(json(curve, validation, options))
                 .write(file);
     }
 
@@ -60,7 +73,10 @@ public final class LossPage {
         return done == options.steps() ? all + " steps" : Figures.count(done) + " of " + all + " steps";
     }
 
-    private static String json(LossCurve curve, TrainingOptions options) {
+    private static String json(LossCurve curve, ValidationCurve validation, TrainingOptions options) {
+        List<double[]> points = validation.points().stream()
+                .map(point -> new double[] {point.step(), point.bitsPerByte()})
+                .toList();
         List<double[]> rows = new ArrayList<>();
         for (int i = 0; i < curve.reports().size(); i++) {
             Trainer.Report report = curve.reports().get(i);
@@ -68,6 +84,7 @@ public final class LossPage {
                 report.step(), report.loss(), curve.smoothed().get(i), report.learningRate(), report.gradientNorm()
             });
         }
-        return JsonMapper.shared().writeValueAsString(Map.of("steps", options.steps(), "rows", rows));
+        return JsonMapper.shared()
+                .writeValueAsString(Map.of("steps", options.steps(), "rows", rows, "validation", points));
     }
 }

@@ -4,24 +4,31 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import parsimony.benchmarks.compare.Comparison.MachineRecord;
 
 /**
  * An HTML page that needs nothing else: style, script, chart library and record are inside it, and its content policy forbids it the network. A page
- * {@code name} is made of the template {@code name.html}, which is put into that of all pages, {@code page.html}, and of the script {@code name.js}.
+ * {@code name} is made of the template {@code name.html}, which is put into that of all pages, {@code page.html}, and of the script {@code name.js}, after those that pages share.
  */
 final class Page {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
 
     private final String name;
+    private final List<String> scripts;
     private final Map<String, String> parts = new HashMap<>();
 
-    Page(String name) {
+    /** @param shared scripts that come before the page's own */
+    Page(String name, String... shared) {
         this.name = name;
+        scripts = new ArrayList<>(List.of(shared));
+        scripts.add(name);
     }
 
     /** Says what a placeholder of the template stands for. */
@@ -44,7 +51,11 @@ final class Page {
      */
     void write(Path file) throws IOException {
         put("style", resource("report.css"));
-        put("script", resource(name + ".js"));
+        StringBuilder script = new StringBuilder();
+        for (String part : scripts) {
+            script.append(resource(part + ".js")).append('\n');
+        }
+        put("script", script.toString());
         put("charts", chartLibrary());
         put("content", filled(name + ".html"));
         ResultFile.replace(file, filled("page.html"));
@@ -65,6 +76,30 @@ final class Page {
     static String fact(String name, String value, String detail) {
         return "<div><dt>%s</dt><dd>%s<span>%s</span></dd></div>\n"
                 .formatted(escaped(name), escaped(value), escaped(detail));
+    }
+
+    /** The heading of a column that the table can be sorted by. */
+    static String heading(String key, String label, String explanation, boolean moreFirst, String kind) {
+        return """
+                <th scope="col" data-key="%s" data-first="%s" class="%s">\
+                <button type="button" title="%s">%s</button></th>
+                """.formatted(key, moreFirst ? "descending" : "ascending", kind, escaped(explanation), escaped(label));
+    }
+
+    /** Where something was measured, as terms of a list. */
+    static String machine(MachineRecord machine) {
+        return term("Processor", machine.processor() + ", " + machine.cores() + " cores")
+                + term("Memory", Figures.bytes(machine.memoryBytes()))
+                + term("Threads", Integer.toString(machine.threads()))
+                + term("Backend", machine.backend())
+                + term("Java", machine.jdk())
+                + term("System", machine.system())
+                + term("Commit", machine.commit());
+    }
+
+    /** A term of a list and what it stands for. */
+    static String term(String name, String value) {
+        return "<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(escaped(name), escaped(value));
     }
 
     /** Keeps numbers and their units on one line. */

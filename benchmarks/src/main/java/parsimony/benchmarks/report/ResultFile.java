@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import parsimony.benchmarks.compare.Comparison;
+import parsimony.benchmarks.suite.SuiteResult;
 import parsimony.core.AtomicFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamReadException;
@@ -66,8 +67,17 @@ public final class ResultFile {
         }
     }
 
-    static String json(Comparison comparison) {
-        return MAPPER.writeValueAsString(comparison);
+    /**
+     * Writes the file of a suite whole or not at all; its folder is made if there is none.
+     *
+     * @throws IOException if the disk does not take it
+     */
+    public static void write(SuiteResult result, Path file) throws IOException {
+        replace(file, json(result) + "\n");
+    }
+
+    static String json(Record result) {
+        return MAPPER.writeValueAsString(result);
     }
 
     /** Puts a text in a file's place in one step, so that nobody ever sees half of it. */

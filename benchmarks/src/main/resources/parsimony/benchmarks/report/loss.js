@@ -1,7 +1,7 @@
 "use strict";
 
 (() => {
-  const { steps, rows } = JSON.parse(document.getElementById("record").textContent);
+  const { steps, rows, validation } = JSON.parse(document.getElementById("record").textContent);
   const STEP = 0;
   const LOSS = 1;
   const SMOOTHED = 2;
@@ -16,6 +16,11 @@
         { name: "This step", column: LOSS, colour: "--soft", width: 1, opacity: 0.45 },
         { name: "Smoothed", column: SMOOTHED, colour: "--series-1", width: 2.5, opacity: 1 },
       ],
+      write: plain,
+      fromZero: false,
+    },
+    validation: {
+      lines: [{ name: "Bits per byte", points: validation, colour: "--series-4", width: 2, opacity: 1 }],
       write: plain,
       fromZero: false,
     },
@@ -63,9 +68,9 @@
       series: plot.lines.map((line) => ({
         type: "line",
         name: line.name,
-        data: rows.map((row) => [row[STEP], row[line.column]]),
+        data: line.points ?? rows.map((row) => [row[STEP], row[line.column]]),
         sampling: "lttb",
-        showSymbol: rows.length === 1,
+        showSymbol: line.points !== undefined || rows.length === 1,
         color: colours(line.colour),
         lineStyle: { width: line.width, opacity: line.opacity },
       })),

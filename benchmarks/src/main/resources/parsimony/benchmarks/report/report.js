@@ -37,6 +37,7 @@
   const hidden = new Set();
   let matching = () => true;
   let nearDense = true;
+  let table;
 
   function element(tag, text, ...children) {
     const made = document.createElement(tag);
@@ -331,7 +332,7 @@
       const chart = echarts.init(node, null, { renderer: "svg" });
       node.setAttribute("role", "img");
       node.setAttribute("aria-label", `Bits per byte against: ${plot.axis}. The table has the same numbers.`);
-      chart.on("click", ({ data }) => showRow(data.row));
+      chart.on("click", ({ data }) => table.show(data.row));
       charts.push({ chart, plot, node });
       new ResizeObserver(() => {
         if (chart.getWidth() !== node.clientWidth || chart.getHeight() !== node.clientHeight) {
@@ -389,80 +390,16 @@
     }
   }
 
-  // ---- Table
-
-  const body = document.querySelector("tbody");
-  const tableRows = [...body.rows];
-  const headings = [...document.querySelectorAll("thead th")];
-
-  function sortBy(heading) {
-    const column = headings.indexOf(heading);
-    const numeric = heading.classList.contains("number");
-    const before = heading.getAttribute("aria-sort");
-    const order = before === null ? heading.dataset.first : before === "ascending" ? "descending" : "ascending";
-    const sign = order === "ascending" ? 1 : -1;
-    const value = (row) => row.cells[column].dataset.value;
-    const compare = (a, b) => {
-      if (value(a) === "" || value(b) === "") {
-        return (value(a) === "") - (value(b) === ""); // What was not measured comes last in either order.
-      }
-      return sign * (numeric ? value(a) - value(b) : value(a).localeCompare(value(b), "en", { numeric: true }));
-    };
-    headings.forEach((other) => other.removeAttribute("aria-sort"));
-    heading.setAttribute("aria-sort", order);
-    body.append(...tableRows.sort(compare));
-  }
-
-  function filter(text) {
-    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const matches = (searched) => words.every((word) => searched.toLowerCase().includes(word));
-    for (const row of tableRows) {
-      row.hidden = !matches(row.dataset.search);
-    }
-    const shown = tableRows.filter((row) => !row.hidden).length;
-    document.getElementById("count").textContent = words.length ? `${shown} of ${tableRows.length}` : "";
-    matching = (row) => matches(`${row.technique} ${row.title}`);
-    draw();
-  }
-
-  function showRow(index) {
-    const row = tableRows.find((candidate) => candidate.dataset.row === String(index));
-    tableRows.forEach((other) => other.classList.toggle("found", other === row));
-    row.scrollIntoView({ block: "center" });
-  }
-
-  function buildTable() {
-    for (const heading of headings) {
-      heading.querySelector("button").addEventListener("click", () => sortBy(heading));
-    }
-    for (const row of tableRows) {
-      row.addEventListener("mouseenter", () => emphasise(Number(row.dataset.row), "highlight"));
-      row.addEventListener("mouseleave", () => emphasise(Number(row.dataset.row), "downplay"));
-    }
-    const input = document.getElementById("filter");
-    input.closest("label").hidden = false;
-    input.addEventListener("input", () => filter(input.value));
-  }
-
-  // ---- Taking things away
-
-  function buildActions() {
-    const copy = document.getElementById("copy");
-    copy.hidden = !navigator.clipboard;
-    copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById("command").textContent);
-      copy.textContent = "Copied";
-    });
-    const save = document.getElementById("save");
-    const json = document.getElementById("record").textContent;
-    save.href = URL.createObjectURL(new Blob([json], { type: "application/json" }));
-    save.download = "comparison.json";
-    save.hidden = false;
-  }
-
   buildLegend();
   buildRange();
   buildPlots();
-  buildTable();
-  buildActions();
+  table = recordTable({
+    filtered: (matches) => {
+      matching = (row) => matches(`${row.technique} ${row.title}`);
+      draw();
+    },
+    entered: (row) => emphasise(row, "highlight"),
+    left: (row) => emphasise(row, "downplay"),
+    file: "comparison.json",
+  });
 })();

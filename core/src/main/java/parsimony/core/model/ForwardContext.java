@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import parsimony.core.autograd.Ops;
 
 /**
@@ -13,17 +14,16 @@ import parsimony.core.autograd.Ops;
  * @param tokens one id a row; the rows of a sequence are neighbours
  * @param positions each row's place in its text
  * @param spans the sequences, in the order of their rows
- * @param rotations angles that were already computed in this pass
+ * @param memory what was computed once for this pass, by what asked for it
  */
-public record ForwardContext(
-        Ops ops, int[] tokens, int[] positions, List<Span> spans, Map<PositionEncoding, Ops.Rotation> rotations) {
+public record ForwardContext(Ops ops, int[] tokens, int[] positions, List<Span> spans, Map<Object, Object> memory) {
     public ForwardContext(Ops ops, int[] tokens, int[] positions, List<Span> spans) {
         this(ops, tokens, positions, spans, new IdentityHashMap<>());
     }
 
     /** The angles of this pass's positions, computed once for all blocks that share an encoding. */
     Ops.Rotation rotation(PositionEncoding encoding) {
-        return rotations.computeIfAbsent(encoding, e -> e.rotation(positions, lengths()));
+        return remember(encoding, () -> encoding.rotation(positions, lengths()));
     }
 
     private int[] lengths() {
@@ -36,12 +36,41 @@ public record ForwardContext(
         return lengths;
     }
 
+    /** What {@code compute} gave when {@code owner} first asked in this pass; every owner remembers one thing. */
+    @SuppressWarnings("unchecked") // an owner asks for one type only
+    public <T> T remember(Object owner, Supplier<T> compute) {
+        T known = (T) memory.get(owner);
+        if (known == null) {
+            known = compute.get();
+            memory.put(owner, known);
+        }
+        return known;
+    }
+
+    /** The same pass whose sequences use adapters of their own, in the order of the spans; −1 for none. */
+    public ForwardContext withAdapters(int... adapters) {
+        if (adapters.length != spans.size()) {
+            throw new IllegalArgumentException(adapters.length + " adapters for " + spans.size() + " sequences");
+        }
+        List<Span> adapted = new ArrayList<>();
+        for (int i = 0; i < adapters.length; i++) {
+            Span span = spans.get(i);
+            adapted.add(new Span(span.firstRow, span.rows, span.sequence, span.visibility, adapters[i]));
+        }
+        return new ForwardContext(ops, tokens, positions, adapted);
+    }
+
     /**
      * Rows of one sequence.
      *
      * @param sequence what was read before and will remember these rows, or null: they see only each other
+     * @param adapter which adapter they use where a model has several, counted from 0; −1 for none
      */
-    public record Span(int firstRow, int rows, Sequence sequence, Visibility visibility) {}
+    public record Span(int firstRow, int rows, Sequence sequence, Visibility visibility, int adapter) {
+        public Span(int firstRow, int rows, Sequence sequence, Visibility visibility) {
+            this(firstRow, rows, sequence, visibility, -1);
+        }
+    }
 
     /** {@code tokens.length / length} separate texts, each read from its beginning; nothing is remembered. */
     public static ForwardContext batch(Ops ops, int[] tokens, int length) {

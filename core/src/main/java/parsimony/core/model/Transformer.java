@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 import parsimony.core.autograd.Ops;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.TensorStorage;
@@ -94,19 +95,21 @@ public final class Transformer {
                 config, embedding, blocks.stream().map(Block::copy).toList(), norm, output.copy());
     }
 
+    /** Whether {@link #merged} can give a model: not where learned keys and values precede every text, for which no weights stand. */
+    public boolean isMergeable() {
+        return blocks.stream().noneMatch(block -> block instanceof LlamaBlock llama && llama.learnedPrefix() != null);
+    }
+
     /**
      * A model without adapters that computes the same: each is merged into its matrix.
      *
-     * @throws IllegalStateException if keys and values are learned that precede every text: no weights stand for those
+     * @throws IllegalStateException unless it {@link #isMergeable}
      */
     public Transformer merged() {
-        Transformer result = copy();
-        for (Block block : result.blocks) {
-            if (block instanceof LlamaBlock llama && llama.learnedPrefix() != null) {
-                throw new IllegalStateException(
-                        "a learned prefix cannot be merged into a model's weights: keep it as a file of its own");
-            }
+        if (!isMergeable()) {
+            throw new IllegalStateException("a learned prefix cannot be merged into a model's weights");
         }
+        Transformer result = copy();
         for (Linear linear : result.linears()) {
             if (linear.adapter() != null) {
                 linear.setWeight(linear.adapter().merged(linear.weight()));
@@ -117,22 +120,43 @@ public final class Transformer {
     }
 
     /**
-     * A model of the same weights that can be trained: all of them are 32-bit floats of its own. Weights that were pruned are trained like the others.
+     * A model of the same weights that can be trained: all of them are 32-bit floats of its own. Weights that were pruned are trained like the others; adapters stay as they are.
      *
      * @throws IllegalArgumentException if a block is not Llama's
      */
     public Transformer trainable() {
+        return rebuilt(
+                matrix -> new TensorStorage(matrix.decode().setTrainable(true)),
+                vector -> vector.copy().setTrainable(true));
+    }
+
+    /**
+     * A model of the same weights none of which receives a gradient; those of a model in training are shared with it.
+     *
+     * @throws IllegalArgumentException if a block is not Llama's
+     */
+    public Transformer frozen() {
+        return trainableParameters().isEmpty()
+                ? copy()
+                : rebuilt(
+                        matrix -> matrix instanceof TensorStorage(Tensor tensor)
+                                ? new TensorStorage(Tensor.of(tensor.array(), tensor.shape()))
+                                : matrix,
+                        vector -> Tensor.of(vector.array(), vector.shape()));
+    }
+
+    private Transformer rebuilt(UnaryOperator<WeightStorage> matrices, UnaryOperator<Tensor> vectors) {
         Map<String, WeightStorage> foundMatrices = matrices();
         Map<String, Tensor> foundVectors = vectors();
         Transformer result = of(config, new Weights() {
             @Override
             public WeightStorage matrix(String name, int rows, int columns) {
-                return new TensorStorage(foundMatrices.get(name).decode().setTrainable(true));
+                return matrices.apply(foundMatrices.get(name));
             }
 
             @Override
             public Tensor vector(String name, int size) {
-                return foundVectors.get(name).copy().setTrainable(true);
+                return vectors.apply(foundVectors.get(name));
             }
         });
         for (int i = 0; i < blocks.size(); i++) {
@@ -140,7 +164,12 @@ public final class Transformer {
                 throw new IllegalArgumentException("blocks of the class "
                         + blocks.get(i).getClass().getSimpleName() + " cannot be copied for training");
             }
-            ((LlamaBlock) result.blocks.get(i)).setAttention(block.attention());
+            LlamaBlock copy = (LlamaBlock) result.blocks.get(i);
+            copy.setAttention(block.attention());
+            copy.setLearnedPrefix(block.learnedPrefix());
+            for (int j = 0; j < block.linears().size(); j++) {
+                copy.linears().get(j).setAdapter(block.linears().get(j).adapter());
+            }
         }
         return result;
     }

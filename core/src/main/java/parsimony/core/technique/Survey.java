@@ -40,6 +40,15 @@ public final class Survey {
                 .orElseThrow(() -> new IllegalArgumentException("the survey has no paper " + id));
     }
 
+    /** The title of a technique's paper; empty if it follows none. */
+    public static String title(Technique<?> technique) {
+        Paper paper = technique.getClass().getAnnotation(Paper.class);
+        if (paper == null) {
+            return "";
+        }
+        return paper.survey().length > 0 ? entry(paper.survey()[0]).title() : paper.title();
+    }
+
     private static List<Entry> read() {
         try (InputStream file = Survey.class.getResourceAsStream("survey.tsv");
                 BufferedReader lines = new BufferedReader(new InputStreamReader(file, StandardCharsets.UTF_8))) {

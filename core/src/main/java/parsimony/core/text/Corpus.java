@@ -26,7 +26,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
 /**
- * Java source text out of {@code -sources.jar} files, always in the same order (jar name, then entry name), without what
+ * Source text, of Java unless said otherwise, out of {@code -sources.jar} files, always in the same order (jar name, then entry name), without what
  * teaches a model nothing: licence headers, generated code, package descriptions, huge tables, copies.
  *
  * <p>Text held out for evaluation is read with the same rules; {@link #dropOverlapping} then takes out of the training
@@ -56,7 +56,7 @@ public final class Corpus {
      */
     public record Document(String name, String text) {}
 
-    /** Why a {@code .java} entry is not part of the corpus. */
+    /** Why an entry is not part of the corpus. */
     public enum Skipped {
         /** {@code package-info.java} and {@code module-info.java}. */
         DESCRIPTION,
@@ -110,6 +110,15 @@ public final class Corpus {
      * @throws IOException when a jar cannot be read; the message names it
      */
     public static Corpus read(Collection<Path> jars) throws IOException {
+        return read(jars, ".java");
+    }
+
+    /**
+     * Reads all files of some source jars whose names end in {@code extension}.
+     *
+     * @throws IOException when a jar cannot be read; the message names it
+     */
+    public static Corpus read(Collection<Path> jars, String extension) throws IOException {
         List<Path> ordered = new ArrayList<>(jars);
         ordered.sort(
                 Comparator.comparing((Path jar) -> jar.getFileName().toString()).thenComparing(Path::toString));
@@ -117,16 +126,17 @@ public final class Corpus {
         Map<Skipped, Integer> skipped = new EnumMap<>(Skipped.class);
         Set<String> seen = new HashSet<>();
         for (Path jar : ordered) {
-            readJar(jar, documents, skipped, seen);
+            readJar(jar, extension, documents, skipped, seen);
         }
         return new Corpus(documents, skipped);
     }
 
-    private static void readJar(Path jar, List<Document> documents, Map<Skipped, Integer> skipped, Set<String> seen)
+    private static void readJar(
+            Path jar, String extension, List<Document> documents, Map<Skipped, Integer> skipped, Set<String> seen)
             throws IOException {
         try (ZipFile zip = new ZipFile(jar.toFile())) {
             List<? extends ZipEntry> entries = zip.stream()
-                    .filter(entry -> !entry.isDirectory() && entry.getName().endsWith(".java"))
+                    .filter(entry -> !entry.isDirectory() && entry.getName().endsWith(extension))
                     .sorted(Comparator.comparing(ZipEntry::getName))
                     .toList();
             for (ZipEntry entry : entries) {

@@ -1,0 +1,178 @@
+"use strict";
+
+(() => {
+  const record = JSON.parse(document.getElementById("record").textContent);
+  const columns = Object.fromEntries(record.columns.map((column) => [column.key, column]));
+  const names = [...new Set(record.rows.map((row) => row.series))];
+  const hidden = new Set();
+  let matching = () => true;
+  let table;
+
+  // Seven shapes and eight colours have no common divisor, so 56 series differ in one or the other.
+  const SHAPES = ["circle", "diamond", "triangle", "rect", "pin", "arrow", "roundRect"];
+  const COLOURS = 8;
+  const shape = (name) => SHAPES[names.indexOf(name) % SHAPES.length];
+  const colourVariable = (name) => `--series-${names.indexOf(name) % COLOURS}`;
+
+  const plain = (value, decimals) => Number(value.toFixed(decimals)).toLocaleString("en");
+  const UNITS = {
+    COUNT: (value) => (value >= 1e6 ? `${plain(value / 1e6, 2)} million` : plain(value, 0)),
+    BYTES: (value) => (value >= 1e9 ? `${plain(value / 1e9, 2)} GB` : `${plain(value / 1e6, value < 1e6 ? 3 : 1)} MB`),
+    TIMES: (value) => `${plain(value, 2)}\u00d7`,
+    SHARE: (value) => `${plain(100 * value, 2)} %`,
+    FINE: (value) => plain(value, 3),
+    SECONDS: (value) => `${plain(value, 2)} s`,
+    SCIENTIFIC: (value) => value.toExponential(1),
+  };
+  const text = (key, value) => (Number.isFinite(value) ? UNITS[columns[key].unit](value) : "\u2014");
+
+  function element(tag, content, ...children) {
+    const made = document.createElement(tag);
+    if (content !== null) {
+      made.textContent = content;
+    }
+    made.append(...children);
+    return made;
+  }
+
+  function tooltip(row, plot) {
+    const list = element("dl", null);
+    for (const key of [plot.x, plot.y]) {
+      list.append(element("dt", columns[key].title), element("dd", text(key, row.values[key])));
+    }
+    const tip = element("div", null, element("strong", row.name), list);
+    tip.className = "tip";
+    return tip;
+  }
+
+  function axis(key, logarithmic, colours, soft) {
+    return {
+      type: logarithmic ? "log" : "value",
+      scale: true,
+      name: columns[key].title,
+      nameTextStyle: soft,
+      axisLabel: { ...soft, hideOverlap: true, formatter: (value) => text(key, value) },
+      axisLine: { show: true, lineStyle: { color: colours("--line") } },
+      axisTick: { show: false },
+      splitLine: { lineStyle: { color: colours("--line") } },
+    };
+  }
+
+  function option(plot, colours) {
+    const soft = { color: colours("--soft"), fontSize: 12 };
+    const series = names
+      .filter((name) => !hidden.has(name))
+      .map((name) => ({
+        id: name,
+        name,
+        type: plot.lines ? "line" : "scatter",
+        symbol: shape(name),
+        symbolSize: 12,
+        clip: false,
+        lineStyle: { width: 1.5, color: colours(colourVariable(name)), opacity: 0.6 },
+        itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1 },
+        emphasis: { scale: 1.5 },
+        label: {
+          show: true,
+          position: "right",
+          color: colours("--soft"),
+          fontSize: 11,
+          formatter: ({ data }) => data.note,
+        },
+        labelLayout: { hideOverlap: true },
+        data: record.rows
+          .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
+          .filter((point) => point.row.series === name && Number.isFinite(point.x) && Number.isFinite(point.y))
+          .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
+          .sort((a, b) => a.x - b.x)
+          .map((point) => ({
+            value: [point.x, point.y],
+            row: point.index,
+            note: point.row.name.length > 26 ? point.row.name.slice(0, 25) + "\u2026" : point.row.name,
+            itemStyle: { opacity: matching(point.row) ? 1 : 0.15 },
+          })),
+      }));
+    return {
+      animation: false,
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
+      grid: { left: 4, right: 90, top: 40, bottom: 34, containLabel: true },
+      tooltip: {
+        trigger: "item",
+        confine: true,
+        backgroundColor: colours("--raised"),
+        borderColor: colours("--line"),
+        padding: [10, 14],
+        formatter: ({ data }) => tooltip(record.rows[data.row], plot),
+      },
+      xAxis: { ...axis(plot.x, plot.logX, colours, soft), nameLocation: "middle", nameGap: 32 },
+      yAxis: { ...axis(plot.y, plot.logY, colours, soft), nameGap: 18, nameTextStyle: { ...soft, align: "left" } },
+      series,
+    };
+  }
+
+  const charts = [];
+
+  function draw() {
+    const style = getComputedStyle(document.documentElement);
+    for (const { chart, plot } of charts) {
+      chart.setOption(
+        option(plot, (variable) => style.getPropertyValue(variable).trim()),
+        { notMerge: true },
+      );
+    }
+  }
+
+  function emphasise(row, type) {
+    for (const { chart } of charts) {
+      for (const series of chart.getOption().series) {
+        const dataIndex = series.data.findIndex((item) => item.row === row);
+        if (dataIndex >= 0) {
+          chart.dispatchAction({ type, seriesId: series.id, dataIndex });
+        }
+      }
+    }
+  }
+
+  function buildLegend() {
+    for (const name of names) {
+      const dot = element("span", null);
+      dot.className = "dot";
+      dot.style.background = `var(${colourVariable(name)})`;
+      const button = element("button", null, dot, name);
+      button.type = "button";
+      button.setAttribute("aria-pressed", "true");
+      button.addEventListener("click", () => {
+        const shown = hidden.delete(name);
+        if (!shown) {
+          hidden.add(name);
+        }
+        button.setAttribute("aria-pressed", String(shown));
+        draw();
+      });
+      document.getElementById("legend").append(button);
+    }
+  }
+
+  buildLegend();
+  document.getElementById("plots").hidden = false;
+  document.querySelectorAll("[data-plot]").forEach((node, index) => {
+    const plot = record.charts[index];
+    const chart = echarts.init(node, null, { renderer: "svg" });
+    node.setAttribute("role", "img");
+    node.setAttribute("aria-label", `${plot.title}. The table has the same numbers.`);
+    chart.on("click", ({ data }) => table.show(data.row));
+    charts.push({ chart, plot });
+    new ResizeObserver(() => chart.resize()).observe(node);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  draw();
+  table = recordTable({
+    filtered: (matches) => {
+      matching = (row) => matches(`${row.name} ${row.paper}`);
+      draw();
+    },
+    entered: (row) => emphasise(row, "highlight"),
+    left: (row) => emphasise(row, "downplay"),
+    file: `${record.suite}.json`,
+  });
+})();

@@ -1,0 +1,69 @@
+package parsimony.benchmarks.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+class SuiteRunTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void comparesMethodsOfFineTuning() throws IOException {
+        Path model = Cli.model(Files.createDirectory(folder.resolve("model")));
+        Cli.Outcome outcome = Cli.run(
+                "compare",
+                "--suite",
+                "finetune",
+                "--quick",
+                "--model",
+                model,
+                "--output",
+                folder.resolve("results"),
+                "--apply",
+                "lora:rank=2",
+                "--apply",
+                "full-finetuning",
+                "--apply",
+                "mezo",
+                "--apply",
+                "rtn:bits=3");
+        assertThat(outcome.exitCode()).as(outcome.err()).isEqualTo(1);
+        assertThat(outcome.err()).contains("left out, rtn:bits=3: it is no method of fine-tuning");
+        JsonNode result = JsonMapper.shared()
+                .readTree(folder.resolve("results/finetune.json").toFile());
+        assertThat(result.get("rows").valueStream().map(row -> row.get("name").asString()))
+                .as("full fine-tuning first, whose gain the others' are shares of")
+                .containsExactly("the model as it is", "full-finetuning", "lora:rank=2", "mezo");
+        assertThat(result.get("missing").valueStream().map(JsonNode::asString)).containsExactly("rtn:bits=3");
+        JsonNode full = result.get("rows").get(1).get("values");
+        JsonNode lora = result.get("rows").get(2).get("values");
+        JsonNode mezo = result.get("rows").get(3).get("values");
+        assertThat(full.get("share").doubleValue()).isEqualTo(1);
+        assertThat(full.get("gain").doubleValue()).isEqualTo(1);
+        assertThat(full.get("optimizer").doubleValue())
+                .isEqualTo(2 * full.get("gradients").doubleValue());
+        assertThat(lora.get("gradients").doubleValue())
+                .isEqualTo(4 * lora.get("trainable").doubleValue());
+        assertThat(lora.get("activations").doubleValue()).isPositive();
+        assertThat(mezo.get("activations").doubleValue()).isZero();
+        assertThat(mezo.get("optimizer").doubleValue()).isZero();
+        assertThat(outcome.out()).contains("lora:rank=2", "full-finetuning");
+        assertThat(folder.resolve("results/finetune.html"))
+                .content()
+                .contains("lora:rank=2")
+                .doesNotContain("{{");
+    }
+
+    @Test
+    void aSuiteThatDoesNotExistIsRefused() {
+        Cli.run("compare", "--suite", "speed", "--output", folder.resolve("results"))
+                .isWronglyCalled("speed");
+    }
+}
