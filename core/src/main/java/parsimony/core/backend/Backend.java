@@ -83,6 +83,27 @@ public interface Backend extends AutoCloseable {
     void exponential(Matrix x, float[] logSumExp, int offset);
 
     /**
+     * One step of a softmax whose scores come a tile at a time (Milakov and Gimelshein, 2018, Alg. 3), for a tile that stands key by key, so that queries
+     * lie side by side: x = exp(x − max), in place, with the greatest score of each column so far; exponentials below 2⁻¹²⁵ may become 0.
+     *
+     * @param x scores [keys, queries]
+     * @param max the greatest score of each query, {@code -Float.MAX_VALUE} before its first tile; updated
+     * @param sum Σ exp(score − max) of each query, 0 before its first tile; updated
+     * @param correction receives exp(the old maximum − the new one): what everything before this tile must be multiplied by
+     */
+    void onlineSoftmax(Matrix x, float[] max, float[] sum, float[] correction);
+
+    /**
+     * The gradient of a softmax for a tile that stands key by key, in place: x = exp(x − logSumExp), the probabilities again, and dx = x ∘ (dx − delta).
+     *
+     * @param x scores [keys, queries], replaced by probabilities
+     * @param logSumExp of each query; +∞ for one that sees nothing
+     * @param dx the gradient of the probabilities [keys, queries], replaced by that of the scores
+     * @param delta Σ dO · O of each query (Dao, FlashAttention-2, 2023, Alg. 2, line 4)
+     */
+    void softmaxBackward(Matrix x, float[] logSumExp, Matrix dx, float[] delta);
+
+    /**
      * Mean negative log-likelihood of {@code targets} and its gradient.
      *
      * @param logits [n, vocabulary], replaced by the gradient of the sum times {@code gradientScale} when that is not 0

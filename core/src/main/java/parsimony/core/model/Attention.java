@@ -1,6 +1,7 @@
 package parsimony.core.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
@@ -19,13 +20,15 @@ import parsimony.core.tensor.Tensor;
  */
 final class Attention {
     private final AttentionKernel kernel;
+    private final PositionEncoding encoding;
     private final int heads;
     private final int keyValueHeads;
     private final int headSize;
     private final float scale;
 
-    Attention(AttentionKernel kernel, TransformerConfig config) {
-        this.kernel = kernel;
+    Attention(AttentionDesign design, TransformerConfig config) {
+        this.kernel = design.kernel();
+        this.encoding = design.positions();
         this.heads = config.heads();
         this.keyValueHeads = config.keyValueHeads();
         this.headSize = config.headSize();
@@ -63,6 +66,7 @@ final class Attention {
                 tasks.add(new Task(
                         span,
                         head,
+                        cache,
                         prefix == null
                                 ? tiles
                                 : preceded(
@@ -74,32 +78,32 @@ final class Attention {
             }
         }
         int group = heads / keyValueHeads;
-        if (queries.rows() == 1 && tasks.size() >= backend.threads()) {
+        if (queries.rows() == 1 && tasks.size() >= backend.threads() && encoding.slope(0, heads) == 0) {
             // The heads of a group are rows of one matrix, so that their keys and values are read once.
             Matrix queryHeads = Matrix.of(queries.array(), heads, headSize);
             Matrix outputHeads = Matrix.of(output.array(), heads, headSize);
             backend.parallel(tasks.size(), i -> {
                 Task task = tasks.get(i);
                 int head = task.keyValueHead * group;
-                kernel.forward(
-                        backend,
-                        new AttentionKernel.Head(
-                                queryHeads.rows(head, group),
-                                task.tiles,
-                                new OfFirstRow(task.span.visibility()),
-                                scale,
-                                0),
-                        outputHeads.rows(head, group),
-                        logSumExp,
-                        head);
+                int[] position = new int[group];
+                Arrays.fill(position, context.positions()[0]);
+                AttentionKernel.Head rows = new AttentionKernel.Head(
+                        queryHeads.rows(head, group),
+                        position,
+                        0,
+                        task.tiles,
+                        new OfFirstRow(task.span.visibility()),
+                        scoring(head));
+                attend(backend, task, rows, outputHeads.rows(head, group), logSumExp, head);
             });
         } else {
             backend.parallel(tasks.size() * group, i -> {
                 Task task = tasks.get(i / group);
                 int head = task.keyValueHead * group + i % group;
-                kernel.forward(
+                attend(
                         backend,
-                        head(task, queries.matrix(), head),
+                        task,
+                        head(task, queries.matrix(), head, context),
                         view(task.span, head, output.matrix()),
                         logSumExp,
                         head * output.rows() + task.span.firstRow());
@@ -150,7 +154,7 @@ final class Attention {
                 for (int head = task.keyValueHead * group; head < (task.keyValueHead + 1) * group; head++) {
                     kernel.backward(
                             backend,
-                            head(task, queries.matrix(), head),
+                            head(task, queries.matrix(), head, context),
                             view(span, head, output.matrix()),
                             logSumExp,
                             head * output.rows() + span.firstRow(),
@@ -195,8 +199,27 @@ final class Attention {
         return all.rows(span.firstRow(), span.rows()).columns(head * headSize, headSize);
     }
 
-    private AttentionKernel.Head head(Task task, Matrix queries, int head) {
-        return new AttentionKernel.Head(view(task.span, head, queries), task.tiles, task.span.visibility(), scale, 0);
+    private AttentionKernel.Head head(Task task, Matrix queries, int head, ForwardContext context) {
+        return new AttentionKernel.Head(
+                view(task.span, head, queries),
+                context.positions(),
+                task.span.firstRow(),
+                task.tiles,
+                task.span.visibility(),
+                scoring(head));
+    }
+
+    private AttentionKernel.Scoring scoring(int head) {
+        return new AttentionKernel.Scoring(scale, 0, encoding.slope(head, heads));
+    }
+
+    private void attend(
+            Backend backend, Task task, AttentionKernel.Head head, Matrix output, float[] logSumExp, int offset) {
+        if (task.cache != null && kernel instanceof RecurrentKernel recurrent) {
+            recurrent.forward(backend, head, task.cache, task.keyValueHead, output);
+        } else {
+            kernel.forward(backend, head, output, logSumExp, offset);
+        }
     }
 
     /** What the heads of a group see that all stand in a sequence's only row. */
@@ -213,5 +236,5 @@ final class Attention {
     }
 
     /** One key/value head of one sequence, with what its queries look at. */
-    private record Task(Span span, int keyValueHead, List<KeyValueTile> tiles) {}
+    private record Task(Span span, int keyValueHead, KvCache cache, List<KeyValueTile> tiles) {}
 }

@@ -5,7 +5,9 @@ import parsimony.core.backend.Backend;
 import parsimony.core.tensor.Matrix;
 
 /**
- * softmax(Q · Kᵀ · scale) · V for one head: the seam of the attention techniques. The caller runs heads and sequences in parallel.
+ * softmax(Q · Kᵀ · scale) · V for one head: the seam of the attention techniques. The caller runs heads and sequences in parallel; a kernel that is given a
+ * head alone may use all threads. A public kernel that is listed in {@code META-INF/services/parsimony.core.model.AttentionKernel} is what every model is
+ * made with.
  */
 public interface AttentionKernel {
     /** The name on the command line. */
@@ -39,8 +41,26 @@ public interface AttentionKernel {
      * One head of one sequence.
      *
      * @param queries [queries, headSize]
-     * @param scale what scores are multiplied by, usually 1 / sqrt(headSize)
-     * @param softCap scores s become softCap · tanh(s / softCap); 0 leaves them alone
+     * @param positions query i stands at {@code positions[firstPosition + i]} of the text
      */
-    record Head(Matrix queries, List<KeyValueTile> tiles, Visibility visibility, float scale, float softCap) {}
+    record Head(
+            Matrix queries,
+            int[] positions,
+            int firstPosition,
+            List<KeyValueTile> tiles,
+            Visibility visibility,
+            Scoring scoring) {
+        public int position(int query) {
+            return positions[firstPosition + query];
+        }
+    }
+
+    /**
+     * What becomes of a product q · k: cap(scale · q · k) + slope · (the key's position − the query's).
+     *
+     * @param scale usually 1 / sqrt(headSize)
+     * @param softCap cap(s) is softCap · tanh(s / softCap); 0 leaves scores alone
+     * @param slope what a score loses with each position of distance; 0 where positions are in the queries and keys themselves
+     */
+    record Scoring(float scale, float softCap, float slope) {}
 }

@@ -1,6 +1,7 @@
 package parsimony.core.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +23,17 @@ public record ForwardContext(Ops ops, int[] tokens, int[] positions, List<Span> 
 
     /** The angles of this pass's positions, computed once for all blocks that share an encoding. */
     Ops.Rotation rotation(PositionEncoding encoding) {
-        return remember(encoding, () -> encoding.rotation(positions));
+        return remember(encoding, () -> encoding.rotation(positions, lengths()));
+    }
+
+    private int[] lengths() {
+        int[] lengths = new int[positions.length];
+        for (Span span : spans) {
+            int end = span.firstRow + span.rows;
+            int last = Arrays.stream(positions, span.firstRow, end).max().orElse(-1);
+            Arrays.fill(lengths, span.firstRow, end, last + 1);
+        }
+        return lengths;
     }
 
     /** What {@code compute} gave when {@code owner} first asked in this pass; every owner remembers one thing. */

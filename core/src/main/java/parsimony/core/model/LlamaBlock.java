@@ -87,7 +87,7 @@ public final class LlamaBlock implements Block {
         Tensor q = context.ops().rotate(query.forward(context, normed), config.heads(), rotation);
         KeyValuePrefix.KeyValues text = keyValues(context, normed);
         KeyValuePrefix.KeyValues before = learnedPrefix == null ? null : learnedPrefix.of(context, index, this);
-        Tensor attended = new Attention(design.kernel(), config).forward(context, index, q, text, before);
+        Tensor attended = new Attention(design, config).forward(context, index, q, text, before);
         return attentionOutput.forward(context, attended);
     }
 
@@ -113,7 +113,7 @@ public final class LlamaBlock implements Block {
 
     @Override
     public SequenceState newState() {
-        return design.cache().create(config.keyValueHeads(), config.headSize());
+        return design.newState(config.keyValueHeads(), config.headSize());
     }
 
     /** The kernel, positions and cache that this block uses. */

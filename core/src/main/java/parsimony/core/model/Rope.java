@@ -23,6 +23,20 @@ public final class Rope implements PositionEncoding {
         this.interleaved = interleaved;
     }
 
+    /** This encoding with each frequency multiplied by a number of its own. */
+    public Rope stretched(double[] factors, float newScale) {
+        double[] frequencies = new double[inverseFrequencies.length];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = inverseFrequencies[i] * factors[i];
+        }
+        return new Rope(frequencies, newScale, interleaved);
+    }
+
+    /** Radians a position of each pair [headSize / 2]. */
+    public double[] inverseFrequencies() {
+        return inverseFrequencies.clone();
+    }
+
     /** theta^(−2i / headSize) for each pair i. */
     public static double[] inverseFrequencies(int headSize, double theta) {
         double[] frequencies = new double[headSize / 2];

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.ServiceLoader;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
 import parsimony.core.autograd.Ops;
@@ -20,6 +21,12 @@ public final class Transformer {
 
     /** Rows of one forward pass when a text is read: enough for full speed, few enough to bound the activations. */
     private static final int ROWS_PER_PASS = 128;
+
+    /** The fastest kernel that is installed. */
+    private static final AttentionKernel KERNEL = ServiceLoader.load(
+                    AttentionKernel.class, AttentionKernel.class.getClassLoader())
+            .findFirst()
+            .orElseGet(NaiveAttention::new);
 
     private final TransformerConfig config;
     private final WeightStorage embedding;
@@ -38,8 +45,8 @@ public final class Transformer {
 
     /** Puts a model together from weights under their names in a Hugging Face checkpoint. */
     public static Transformer of(TransformerConfig config, Weights weights) {
-        AttentionDesign attention = new AttentionDesign(
-                new BlockwiseAttention(), config.rope().encoding(config.headSize()), ContiguousKvCache::new);
+        AttentionDesign attention =
+                new AttentionDesign(KERNEL, config.rope().encoding(config.headSize()), ContiguousKvCache::new);
         WeightStorage embedding = weights.matrix(EMBEDDING + ".weight", config.vocabularySize(), config.hiddenSize());
         List<Block> blocks = new ArrayList<>();
         for (int i = 0; i < config.layers(); i++) {

@@ -432,6 +432,48 @@ public abstract class BackendContract {
         });
     }
 
+    /** A softmax whose scores come in two tiles, and its gradient. */
+    @Test
+    void adds_tiles_to_a_softmax() {
+        forShapes((rows, columns) -> {
+            for (boolean views : new boolean[] {false, true}) {
+                String which = "[" + rows + ", " + columns + "] view " + views;
+                Matrix[] tiles = {scores(rows, columns, views), scores(rows, columns, views)};
+                float[][][] states = new float[2][3][columns];
+                Matrix[][] results = new Matrix[2][2];
+                for (int of = 0; of < 2; of++) {
+                    Arrays.fill(states[of][0], -Float.MAX_VALUE);
+                    for (int tile = 0; tile < 2; tile++) {
+                        results[of][tile] = copy(tiles[tile]);
+                        (of == 0 ? scalar : backend)
+                                .onlineSoftmax(results[of][tile], states[of][0], states[of][1], states[of][2]);
+                    }
+                }
+                for (int i = 0; i < 3; i++) {
+                    assertClose("onlineSoftmax, state " + i + " " + which, states[0][i], states[1][i]);
+                }
+                float[] sums = new float[columns];
+                for (int i = 0; i < columns; i++) {
+                    float sum = states[0][1][i];
+                    sums[i] = sum == 0 ? Float.POSITIVE_INFINITY : (float) (states[0][0][i] + Math.log(sum));
+                }
+                Tensor delta = tensor(columns);
+                Matrix gradient = matrix(rows, columns, views);
+                for (int tile = 0; tile < 2; tile++) {
+                    assertClose("onlineSoftmax " + which, results[0][tile].data(), results[1][tile].data());
+                    Matrix expected = copy(tiles[tile]);
+                    Matrix expectedGradient = copy(gradient);
+                    Matrix actual = copy(tiles[tile]);
+                    Matrix actualGradient = copy(gradient);
+                    scalar.softmaxBackward(expected, sums, expectedGradient, delta.array());
+                    backend.softmaxBackward(actual, sums, actualGradient, delta.array());
+                    assertClose("softmaxBackward, probabilities " + which, expected.data(), actual.data());
+                    assertClose("softmaxBackward, gradient " + which, expectedGradient.data(), actualGradient.data());
+                }
+            }
+        });
+    }
+
     /** Scores as attention has them: large ones, masked ones, and now and then a row that sees nothing. */
     private Matrix scores(int rows, int columns, boolean view) {
         Matrix scores = matrix(rows, columns, view);

@@ -249,6 +249,37 @@ public class ScalarBackend implements Backend {
     }
 
     @Override
+    public void onlineSoftmax(Matrix x, float[] max, float[] sum, float[] correction) {
+        for (int column = 0; column < x.columns(); column++) {
+            float greatest = max[column];
+            for (int row = 0; row < x.rows(); row++) {
+                greatest = Math.max(greatest, x.get(row, column));
+            }
+            correction[column] = (float) Math.exp((double) max[column] - greatest);
+            max[column] = greatest;
+            double total = (double) sum[column] * correction[column];
+            for (int row = 0; row < x.rows(); row++) {
+                double p = Math.exp((double) x.get(row, column) - greatest);
+                x.data()[x.offset() + row * x.stride() + column] = (float) p;
+                total += p;
+            }
+            sum[column] = (float) total;
+        }
+    }
+
+    @Override
+    public void softmaxBackward(Matrix x, float[] logSumExp, Matrix dx, float[] delta) {
+        for (int row = 0; row < x.rows(); row++) {
+            for (int column = 0; column < x.columns(); column++) {
+                double p = Math.exp((double) x.get(row, column) - logSumExp[column]);
+                x.data()[x.offset() + row * x.stride() + column] = (float) p;
+                dx.data()[dx.offset() + row * dx.stride() + column] =
+                        (float) (p * (dx.get(row, column) - delta[column]));
+            }
+        }
+    }
+
+    @Override
     public void crossEntropy(Tensor logits, int[] targets, float gradientScale, float[] losses) {
         int columns = logits.columns();
         float[] data = logits.array();

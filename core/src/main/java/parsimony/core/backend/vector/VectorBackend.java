@@ -226,6 +226,21 @@ public class VectorBackend extends ScalarBackend {
     }
 
     @Override
+    public void onlineSoftmax(Matrix x, float[] max, float[] sum, float[] correction) {
+        System.arraycopy(max, 0, correction, 0, x.columns());
+        ColumnKernels.max(x, max);
+        ColumnKernels.exponentials(Matrix.of(correction, 1, x.columns()), max, null);
+        ColumnKernels.multiply(correction, sum, x.columns());
+        ColumnKernels.exponentials(x, max, sum);
+    }
+
+    @Override
+    public void softmaxBackward(Matrix x, float[] logSumExp, Matrix dx, float[] delta) {
+        ColumnKernels.exponentials(x, logSumExp, null);
+        ColumnKernels.softmaxGradient(x, dx, delta);
+    }
+
+    @Override
     public void crossEntropy(Tensor logits, int[] targets, float gradientScale, float[] losses) {
         int columns = logits.columns();
         float[] data = logits.array();

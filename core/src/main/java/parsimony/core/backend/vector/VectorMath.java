@@ -28,22 +28,22 @@ final class VectorMath {
 
     private static final float EXP_GREATEST = 90;
 
-    private static final float LOG2_E = 1.44269504f;
+    static final float LOG2_E = 1.44269504f;
     /** ln 2 in two parts, of which the first has so few digits that its multiples are exact. */
-    private static final float LN2_HIGH = 0.693359375f;
+    static final float LN2_HIGH = 0.693359375f;
 
-    private static final float LN2_LOW = -2.12194440e-4f;
+    static final float LN2_LOW = -2.12194440e-4f;
     /** Adding this number rounds to an integer, which then stands in the low bits of the sum. */
-    private static final float ROUNDER = 0x1.8p23f;
+    static final float ROUNDER = 0x1.8p23f;
 
     private static final int ROUNDER_BITS = Float.floatToRawIntBits(ROUNDER);
 
     // (eʳ - 1 - r) / r² for |r| ≤ ln 2 / 2, fitted for the least relative error of eʳ, which is 3.1e-9.
-    private static final float C2 = 0.49999994f;
-    private static final float C3 = 0.16666521f;
-    private static final float C4 = 0.04166839f;
-    private static final float C5 = 0.0083687454f;
-    private static final float C6 = 0.0013814541f;
+    static final float C2 = 0.49999994f;
+    static final float C3 = 0.16666521f;
+    static final float C4 = 0.04166839f;
+    static final float C5 = 0.0083687454f;
+    static final float C6 = 0.0013814541f;
 
     private VectorMath() {}
 

@@ -16,15 +16,23 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.tensor.Matrix;
 import tools.jackson.databind.JsonNode;
 
-class BlockwiseAttentionTest {
-    private final Backend backend = new ScalarBackend();
-    private final AttentionKernel kernel = new BlockwiseAttention();
+/** What every exact kernel computes, against numbers of FlashAttention's own reference and plain loops in double precision. */
+public abstract class AttentionKernelContract {
+    private final Backend backend = backend();
+    private final AttentionKernel kernel = kernel();
     private final SplittableRandom random = new SplittableRandom(11);
+
+    protected abstract AttentionKernel kernel();
+
+    protected Backend backend() {
+        return new ScalarBackend();
+    }
 
     static Stream<Arguments> cases() {
         return StreamSupport.stream(Fixture.read("attention.json").get("cases").spliterator(), false)
@@ -67,10 +75,11 @@ class BlockwiseAttentionTest {
                         backend,
                         new AttentionKernel.Head(
                                 view(q, batch, rows, heads, head, headSize),
+                                queryPositions,
+                                0,
                                 List.of(new KeyValueTile(keyView, valueView, keyPositions, 0)),
                                 visibility,
-                                (float) (1 / Math.sqrt(headSize)),
-                                softCap),
+                                new AttentionKernel.Scoring((float) (1 / Math.sqrt(headSize)), softCap, 0)),
                         view(actual, batch, rows, heads, head, headSize),
                         new float[rows],
                         0);
@@ -86,19 +95,23 @@ class BlockwiseAttentionTest {
     /** Tiles, rows that see nothing, odd sizes, strided views; forward and backward against plain loops in double precision. */
     @ParameterizedTest
     @CsvSource({
-        "1, 1, 0, 0",
-        "1, 200, 0, 0",
-        "63, 63, 0, 0",
-        "64, 64, 0, 0",
-        "65, 65, 0, 0",
-        "65, 65, 0, 3",
-        "130, 130, 0, 0",
-        "130, 200, 17, 0",
-        "130, 200, 17, 2",
-        "70, 33, 0, 0",
-        "3, 128, 64, 0"
+        "1, 1, 0, 0, 0",
+        "1, 200, 0, 0, 0",
+        "1, 200, 0, 2, 0.1",
+        "8, 150, 0, 0, 0.1",
+        "9, 9, 0, 0, 0",
+        "63, 63, 0, 0, 0.02",
+        "64, 64, 0, 0, 0",
+        "65, 65, 0, 0, 0",
+        "65, 65, 0, 3, 0",
+        "130, 130, 0, 0, 0",
+        "130, 130, 0, 2, 0.3",
+        "130, 200, 17, 0, 0",
+        "130, 200, 17, 2, 0",
+        "70, 33, 0, 0, 0",
+        "3, 128, 64, 0, 0"
     })
-    void agreesWithPlainLoops(int rows, int keys, int window, float softCap) {
+    void agreesWithPlainLoops(int rows, int keys, int window, float softCap, float slope) {
         int headSize = 6;
         int stride = 9;
         Matrix queries = random(rows, headSize, stride);
@@ -117,6 +130,7 @@ class BlockwiseAttentionTest {
                 dOutput,
                 scale,
                 softCap,
+                (query, key) -> slope * (key - queryPositions[query]),
                 (query, key) -> key <= queryPositions[query] && (window == 0 || key >= queryPositions[query] - window));
 
         // The keys come in tiles of uneven sizes.
@@ -128,7 +142,8 @@ class BlockwiseAttentionTest {
             tiles.add(new KeyValueTile(keyRows.rows(first, size), values.rows(first, size), keyPositions, first));
             dTiles.add(new KeyValueTile(dKeys.rows(first, size), dValues.rows(first, size), keyPositions, first));
         }
-        AttentionKernel.Head head = new AttentionKernel.Head(queries, tiles, visibility, scale, softCap);
+        AttentionKernel.Head head = new AttentionKernel.Head(
+                queries, queryPositions, 0, tiles, visibility, new AttentionKernel.Scoring(scale, softCap, slope));
         Matrix output = random(rows, headSize, stride);
         float[] logSumExp = new float[rows + 3];
         kernel.forward(backend, head, output, logSumExp, 3);
@@ -158,27 +173,84 @@ class BlockwiseAttentionTest {
         return Arrays.stream(numbers).map(number -> 2 * number).toArray();
     }
 
-    @Test
-    void keysThatNobodySeesAreNotTouched() {
-        float[] poison = new float[64 * 4];
-        Arrays.fill(poison, Float.NaN);
-        Matrix seen = random(5, 4, 4);
-        int[] keyPositions = IntStream.range(0, 69).toArray();
-        Matrix output = zeros(1, 4, 4);
-        kernel.forward(
+    /** Scores of ±10⁴: the greatest takes all, and nothing overflows on the way, whatever comes first. */
+    @ParameterizedTest
+    @ValueSource(ints = {7, 40, 100})
+    void largeScoresAreNoHazard(int rows) {
+        Matrix queries = zeros(rows, 4, 4);
+        Matrix keys = zeros(rows, 4, 4);
+        Matrix values = random(rows, 4, 4);
+        int[] positions = IntStream.range(0, rows).toArray();
+        for (int i = 0; i < rows; i++) {
+            queries.data()[i * 4] = i % 2 == 0 ? 100 : -100;
+            keys.data()[i * 4] = i == rows / 2 ? 100 : i == rows / 3 ? -100 : 0;
+        }
+        Matrix output = random(rows, 4, 4);
+        float[] logSumExp = new float[rows];
+        AttentionKernel.Head head = new AttentionKernel.Head(
+                queries,
+                positions,
+                0,
+                List.of(new KeyValueTile(keys, values, positions, 0)),
+                Visibility.FULL,
+                new AttentionKernel.Scoring(1, 0, 0));
+        kernel.forward(backend, head, output, logSumExp, 0);
+        for (int row = 0; row < rows; row++) {
+            int chosen = row % 2 == 0 ? rows / 2 : rows / 3;
+            for (int i = 0; i < 4; i++) {
+                assertThat(output.get(row, i)).isEqualTo(values.get(chosen, i));
+            }
+            assertThat(logSumExp[row]).isEqualTo(1e4f);
+        }
+        Matrix dKeys = zeros(rows, 4, 4);
+        Matrix dQueries = zeros(rows, 4, 4);
+        kernel.backward(
                 backend,
-                new AttentionKernel.Head(
-                        random(1, 4, 4),
-                        List.of(
-                                new KeyValueTile(seen, seen, keyPositions, 0),
-                                new KeyValueTile(Matrix.of(poison, 64, 4), Matrix.of(poison, 64, 4), keyPositions, 5)),
-                        new Visibility.Causal(new int[] {4}, 0),
-                        1,
-                        0),
+                head,
                 output,
-                new float[1],
-                0);
-        assertThat(output.data()).doesNotContain(Float.NaN);
+                logSumExp,
+                0,
+                random(rows, 4, 4),
+                dQueries,
+                List.of(new KeyValueTile(dKeys, zeros(rows, 4, 4), positions, 0)));
+        // One probability is 1 and the others are 0, so that small changes change nothing.
+        assertThat(dKeys.data()).containsOnly(new float[] {0}, within(0.01f));
+        assertThat(dQueries.data()).containsOnly(new float[] {0}, within(0.01f));
+    }
+
+    @Test
+    void aQueryThatSeesNothingGetsZeros() {
+        for (int rows : new int[] {1, 20}) {
+            Matrix x = random(rows, 4, 4);
+            int[] positions = IntStream.range(0, rows).toArray();
+            Matrix output = random(rows, 4, 4);
+            float[] logSumExp = new float[rows];
+            AttentionKernel.Head head = new AttentionKernel.Head(
+                    x,
+                    positions,
+                    0,
+                    List.of(new KeyValueTile(x, x, positions, 0)),
+                    (query, tile, key) -> false,
+                    new AttentionKernel.Scoring(1, 0, 0));
+            kernel.forward(backend, head, output, logSumExp, 0);
+            Matrix gradient = zeros(rows, 4, 4);
+            kernel.backward(
+                    backend,
+                    head,
+                    output,
+                    logSumExp,
+                    0,
+                    x,
+                    gradient,
+                    List.of(new KeyValueTile(gradient, gradient, positions, 0)));
+            for (int row = 0; row < rows; row++) {
+                assertThat(logSumExp[row]).isEqualTo(Float.NEGATIVE_INFINITY);
+                for (int i = 0; i < 4; i++) {
+                    assertThat(output.get(row, i)).isZero();
+                    assertThat(gradient.get(row, i)).isZero();
+                }
+            }
+        }
     }
 
     private static void assertRow(String what, Matrix actual, int row, double[] expected, double tolerance) {
@@ -212,6 +284,10 @@ class BlockwiseAttentionTest {
         }
     }
 
+    private interface Bias {
+        double of(int query, int key);
+    }
+
     private interface Sees {
         boolean key(int query, int key);
     }
@@ -224,6 +300,7 @@ class BlockwiseAttentionTest {
         private final double[] dOutput;
         private final double scale;
         private final double softCap;
+        private final Bias bias;
         private final Sees sees;
         private final int rows;
         private final int keyCount;
@@ -231,13 +308,22 @@ class BlockwiseAttentionTest {
         final double[] output;
         final double[] logSumExp;
 
-        Reference(Matrix queries, Matrix keys, Matrix values, Matrix dOutput, double scale, double softCap, Sees sees) {
+        Reference(
+                Matrix queries,
+                Matrix keys,
+                Matrix values,
+                Matrix dOutput,
+                double scale,
+                double softCap,
+                Bias bias,
+                Sees sees) {
             this.queries = doubles(queries);
             this.keys = doubles(keys);
             this.values = doubles(values);
             this.dOutput = doubles(dOutput);
             this.scale = scale;
             this.softCap = softCap;
+            this.bias = bias;
             this.sees = sees;
             rows = queries.rows();
             keyCount = keys.rows();
@@ -258,7 +344,8 @@ class BlockwiseAttentionTest {
                     for (int i = 0; i < headSize; i++) {
                         score += queries[row * headSize + i] * keys[key * headSize + i] * scale;
                     }
-                    weights[key] = Math.exp(softCap == 0 ? score : softCap * Math.tanh(score / softCap));
+                    double capped = softCap == 0 ? score : softCap * Math.tanh(score / softCap);
+                    weights[key] = Math.exp(capped + bias.of(row, key));
                     sum += weights[key];
                 }
             }

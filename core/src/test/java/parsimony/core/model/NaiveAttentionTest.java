@@ -1,0 +1,8 @@
+package parsimony.core.model;
+
+class NaiveAttentionTest extends AttentionKernelContract {
+    @Override
+    protected AttentionKernel kernel() {
+        return new NaiveAttention();
+    }
+}
