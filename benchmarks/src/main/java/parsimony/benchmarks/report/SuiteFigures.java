@@ -13,11 +13,15 @@ final class SuiteFigures {
         }
         return switch (unit) {
             case COUNT -> Figures.count(Math.round(value));
-            case BYTES -> Figures.bytes(Math.round(value));
+            case BYTES ->
+                value > 0 && value < 950_000
+                        ? Figures.fixed(value / 1e3, value < 9_950 ? 1 : 0) + " kB"
+                        : Figures.bytes(Math.round(value));
             case TIMES -> Figures.times(value);
             case SHARE -> Figures.percent(value, Math.abs(value) < 0.1 ? 2 : 1);
             case FINE -> Figures.fixed(value, 3);
-            case SECONDS -> Figures.seconds(value);
+            case SECONDS ->
+                value < 1 ? Figures.fixed(1e3 * value, value < 0.01 ? 2 : 0) + " ms" : Figures.seconds(value);
             case SCIENTIFIC -> String.format(Locale.ROOT, "%.1e", value);
         };
     }

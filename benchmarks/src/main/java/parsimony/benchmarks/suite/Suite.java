@@ -53,7 +53,7 @@ public interface Suite {
 
     /** The suites that there are. */
     static List<Suite> all() {
-        return List.of(new FinetuneSuite());
+        return List.of(new FinetuneSuite(), new AttentionSuite());
     }
 
     /** What the techniques of a kind show of themselves: all of it, or one row each. */

@@ -17,11 +17,12 @@
   const plain = (value, decimals) => Number(value.toFixed(decimals)).toLocaleString("en");
   const UNITS = {
     COUNT: (value) => (value >= 1e6 ? `${plain(value / 1e6, 2)} million` : plain(value, 0)),
-    BYTES: (value) => (value >= 1e9 ? `${plain(value / 1e9, 2)} GB` : `${plain(value / 1e6, value < 1e6 ? 3 : 1)} MB`),
+    BYTES: (value) =>
+      value >= 1e9 ? `${plain(value / 1e9, 2)} GB` : value >= 1e6 ? `${plain(value / 1e6, 1)} MB` : `${plain(value / 1e3, 1)} kB`,
     TIMES: (value) => `${plain(value, 2)}\u00d7`,
     SHARE: (value) => `${plain(100 * value, 2)} %`,
     FINE: (value) => plain(value, 3),
-    SECONDS: (value) => `${plain(value, 2)} s`,
+    SECONDS: (value) => (value < 1 ? `${plain(1e3 * value, 2)} ms` : `${plain(value, 2)} s`),
     SCIENTIFIC: (value) => value.toExponential(1),
   };
   const text = (key, value) => (Number.isFinite(value) ? UNITS[columns[key].unit](value) : "\u2014");
