@@ -33,7 +33,7 @@ public final class HtmlReport {
     public static void write(Comparison comparison, Path file) throws IOException {
         Finding finding = Finding.of(comparison);
         MachineRecord machine = comparison.machine();
-        new Page("report", "table")
+        new Page("report", "shared")
                 .put("headline", unbroken(escaped(finding.headline())))
                 .put("sentence", sentence(finding))
                 .put("facts", facts(comparison))

@@ -25,7 +25,7 @@ public final class SuitePage {
      * @throws IOException if the disk does not take it
      */
     public static void write(SuiteResult result, Path file) throws IOException {
-        new Page("suite", "table")
+        new Page("suite", "shared")
                 .put("headline", escaped(result.title()))
                 .put("facts", facts(result))
                 .put("plots", result.charts().stream().map(SuitePage::figure).collect(Collectors.joining()))

@@ -5,19 +5,8 @@
   const dense = record.rows[0];
   const names = [...new Set(record.rows.map((row) => row.name))];
 
-  // Seven shapes and eight colours have no common divisor, so 56 techniques differ in one or the other.
-  const SHAPES = [
-    "M10 1a9 9 0 1 0 0 18a9 9 0 1 0 0-18z",
-    "M10 0L20 10L10 20L0 10z",
-    "M10 1L20 18.5H0z",
-    "M1.5 1.5H18.5V18.5H1.5z",
-    "M10 19L0 1.5H20z",
-    "M7 0H13V7H20V13H13V20H7V13H0V7H7z",
-    "M0 1L10 7L20 1V19L10 13L0 19z",
-  ];
-  const COLOURS = 8;
-  const shape = (name) => SHAPES[names.indexOf(name) % SHAPES.length];
-  const colourVariable = (name) => `--series-${names.indexOf(name) % COLOURS}`;
+  const marks = seriesMarks(names);
+  const { shape, colourVariable } = marks;
 
   const MINUS = "\u2212";
   const fixed = (value, decimals) => (Number.isFinite(value) ? value.toFixed(decimals).replace("-", MINUS) : "\u2014");
@@ -351,31 +340,6 @@
     draw();
   }
 
-  function buildLegend() {
-    for (const name of names) {
-      const glyph = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      glyph.setAttribute("viewBox", "0 0 20 20");
-      glyph.setAttribute("aria-hidden", "true");
-      path.setAttribute("d", shape(name));
-      path.style.fill = `var(${colourVariable(name)})`;
-      glyph.append(path);
-      const button = element("button", null, glyph, name);
-      button.type = "button";
-      button.title = record.rows.find((row) => row.name === name).title;
-      button.setAttribute("aria-pressed", "true");
-      button.addEventListener("click", () => {
-        const shown = hidden.delete(name);
-        if (!shown) {
-          hidden.add(name);
-        }
-        button.setAttribute("aria-pressed", String(shown));
-        draw();
-      });
-      document.getElementById("legend").append(button);
-    }
-  }
-
   function buildRange() {
     const group = document.getElementById("range");
     group.hidden = !hasFar;
@@ -390,7 +354,7 @@
     }
   }
 
-  buildLegend();
+  buildLegend(names, marks, hidden, (name) => record.rows.find((row) => row.name === name).title, draw);
   buildRange();
   buildPlots();
   table = recordTable({

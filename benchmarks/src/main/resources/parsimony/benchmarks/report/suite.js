@@ -8,11 +8,8 @@
   let matching = () => true;
   let table;
 
-  // Seven shapes and eight colours have no common divisor, so 56 series differ in one or the other.
-  const SHAPES = ["circle", "diamond", "triangle", "rect", "pin", "arrow", "roundRect"];
-  const COLOURS = 8;
-  const shape = (name) => SHAPES[names.indexOf(name) % SHAPES.length];
-  const colourVariable = (name) => `--series-${names.indexOf(name) % COLOURS}`;
+  const marks = seriesMarks(names);
+  const { shape, colourVariable } = marks;
 
   const plain = (value, decimals) => Number(value.toFixed(decimals)).toLocaleString("en");
   const UNITS = {
@@ -26,6 +23,8 @@
     SCIENTIFIC: (value) => value.toExponential(1),
   };
   const text = (key, value) => (Number.isFinite(value) ? UNITS[columns[key].unit](value) : "\u2014");
+
+  const shortened = (name) => (name.length > 26 ? name.slice(0, 25) + "\u2026" : name);
 
   function element(tag, content, ...children) {
     const made = document.createElement(tag);
@@ -50,6 +49,7 @@
     return {
       type: logarithmic ? "log" : "value",
       scale: true,
+      ...(logarithmic && { min: ({ min }) => min / 1.3, max: ({ max }) => max * 1.3 }),
       name: columns[key].title,
       nameTextStyle: soft,
       axisLabel: { ...soft, hideOverlap: true, formatter: (value) => text(key, value) },
@@ -67,8 +67,9 @@
         id: name,
         name,
         type: plot.lines ? "line" : "scatter",
-        symbol: shape(name),
-        symbolSize: 12,
+        symbol: "path://" + shape(name),
+        symbolKeepAspect: true,
+        symbolSize: 11,
         clip: false,
         lineStyle: { width: 1.5, color: colours(colourVariable(name)), opacity: 0.6 },
         itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1 },
@@ -86,10 +87,10 @@
           .filter((point) => point.row.series === name && Number.isFinite(point.x) && Number.isFinite(point.y))
           .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
           .sort((a, b) => a.x - b.x)
-          .map((point) => ({
+          .map((point, index, all) => ({
             value: [point.x, point.y],
             row: point.index,
-            note: point.row.name.length > 26 ? point.row.name.slice(0, 25) + "\u2026" : point.row.name,
+            note: all[index + 1]?.row.name === point.row.name ? "" : shortened(point.row.name), // Once a line
             itemStyle: { opacity: matching(point.row) ? 1 : 0.15 },
           })),
       }));
@@ -134,27 +135,7 @@
     }
   }
 
-  function buildLegend() {
-    for (const name of names) {
-      const dot = element("span", null);
-      dot.className = "dot";
-      dot.style.background = `var(${colourVariable(name)})`;
-      const button = element("button", null, dot, name);
-      button.type = "button";
-      button.setAttribute("aria-pressed", "true");
-      button.addEventListener("click", () => {
-        const shown = hidden.delete(name);
-        if (!shown) {
-          hidden.add(name);
-        }
-        button.setAttribute("aria-pressed", String(shown));
-        draw();
-      });
-      document.getElementById("legend").append(button);
-    }
-  }
-
-  buildLegend();
+  buildLegend(names, marks, hidden, (name) => record.rows.find((row) => row.series === name).paper, draw);
   document.getElementById("plots").hidden = false;
   document.querySelectorAll("[data-plot]").forEach((node, index) => {
     const plot = record.charts[index];

@@ -1,5 +1,50 @@
 "use strict";
 
+/** A shape and a colour for each name. Seven shapes and eight colours have no common divisor, so 56 names differ in one or the other. */
+function seriesMarks(names) {
+  const SHAPES = [
+    "M10 1a9 9 0 1 0 0 18a9 9 0 1 0 0-18z",
+    "M10 0L20 10L10 20L0 10z",
+    "M10 1L20 18.5H0z",
+    "M1.5 1.5H18.5V18.5H1.5z",
+    "M10 19L0 1.5H20z",
+    "M7 0H13V7H20V13H13V20H7V13H0V7H7z",
+    "M0 1L10 7L20 1V19L10 13L0 19z",
+  ];
+  const COLOURS = 8;
+  return {
+    shape: (name) => SHAPES[names.indexOf(name) % SHAPES.length],
+    colourVariable: (name) => `--series-${names.indexOf(name) % COLOURS}`,
+  };
+}
+
+/** Fills the legend with a button for each name that hides what it stands for. */
+function buildLegend(names, marks, hidden, title, changed) {
+  for (const name of names) {
+    const glyph = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    glyph.setAttribute("viewBox", "0 0 20 20");
+    glyph.setAttribute("aria-hidden", "true");
+    path.setAttribute("d", marks.shape(name));
+    path.style.fill = `var(${marks.colourVariable(name)})`;
+    glyph.append(path);
+    const button = document.createElement("button");
+    button.append(glyph, name);
+    button.type = "button";
+    button.title = title(name);
+    button.setAttribute("aria-pressed", "true");
+    button.addEventListener("click", () => {
+      const shown = hidden.delete(name);
+      if (!shown) {
+        hidden.add(name);
+      }
+      button.setAttribute("aria-pressed", String(shown));
+      changed();
+    });
+    document.getElementById("legend").append(button);
+  }
+}
+
 /**
  * Makes the page's table sort and filter, and its record and command be taken away.
  * @param filtered is told which texts match the filter
