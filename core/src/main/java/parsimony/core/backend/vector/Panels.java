@@ -44,20 +44,78 @@ final class Panels {
         }
     }
 
+    // Eight or nine steps are written out, and where fewer are left the last is copied again: a method of more than 325
+    // bytes
+    // is never inlined, where within
+    // a large one that has used up its budget for inlining vectors would become objects.
+
     private static void packWide(float[] source, int sourceOffset, int ld, int steps, float[] target, int offset) {
-        for (int p = 0; p < steps; p++) {
-            int from = sourceOffset + p * ld;
-            int to = offset + p * MicroKernel.WIDTH;
-            FloatVector.fromArray(SPECIES, source, from).intoArray(target, to);
-            FloatVector.fromArray(SPECIES, source, from + LANES).intoArray(target, to + LANES);
+        int last = steps - 1;
+        for (int p = 0; p < steps; p += 8) {
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p * ld)
+                    .intoArray(target, offset + p * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p * ld + LANES)
+                    .intoArray(target, offset + p * MicroKernel.WIDTH + LANES);
+            int p1 = Math.min(p + 1, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p1 * ld)
+                    .intoArray(target, offset + p1 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p1 * ld + LANES)
+                    .intoArray(target, offset + p1 * MicroKernel.WIDTH + LANES);
+            int p2 = Math.min(p + 2, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p2 * ld)
+                    .intoArray(target, offset + p2 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p2 * ld + LANES)
+                    .intoArray(target, offset + p2 * MicroKernel.WIDTH + LANES);
+            int p3 = Math.min(p + 3, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p3 * ld)
+                    .intoArray(target, offset + p3 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p3 * ld + LANES)
+                    .intoArray(target, offset + p3 * MicroKernel.WIDTH + LANES);
+            int p4 = Math.min(p + 4, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p4 * ld)
+                    .intoArray(target, offset + p4 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p4 * ld + LANES)
+                    .intoArray(target, offset + p4 * MicroKernel.WIDTH + LANES);
+            int p5 = Math.min(p + 5, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p5 * ld)
+                    .intoArray(target, offset + p5 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p5 * ld + LANES)
+                    .intoArray(target, offset + p5 * MicroKernel.WIDTH + LANES);
+            int p6 = Math.min(p + 6, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p6 * ld)
+                    .intoArray(target, offset + p6 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p6 * ld + LANES)
+                    .intoArray(target, offset + p6 * MicroKernel.WIDTH + LANES);
+            int p7 = Math.min(p + 7, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p7 * ld)
+                    .intoArray(target, offset + p7 * MicroKernel.WIDTH);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p7 * ld + LANES)
+                    .intoArray(target, offset + p7 * MicroKernel.WIDTH + LANES);
         }
     }
 
     /** Copies a whole vector for a part of one: the next step overwrites what is too much. */
     private static void packNarrow(
             float[] source, int sourceOffset, int ld, int steps, float[] target, int offset, int width) {
-        for (int p = 0; p < steps; p++) {
+        int last = steps - 1;
+        for (int p = 0; p < steps; p += 9) {
             FloatVector.fromArray(SPECIES, source, sourceOffset + p * ld).intoArray(target, offset + p * width);
+            int p1 = Math.min(p + 1, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p1 * ld).intoArray(target, offset + p1 * width);
+            int p2 = Math.min(p + 2, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p2 * ld).intoArray(target, offset + p2 * width);
+            int p3 = Math.min(p + 3, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p3 * ld).intoArray(target, offset + p3 * width);
+            int p4 = Math.min(p + 4, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p4 * ld).intoArray(target, offset + p4 * width);
+            int p5 = Math.min(p + 5, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p5 * ld).intoArray(target, offset + p5 * width);
+            int p6 = Math.min(p + 6, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p6 * ld).intoArray(target, offset + p6 * width);
+            int p7 = Math.min(p + 7, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p7 * ld).intoArray(target, offset + p7 * width);
+            int p8 = Math.min(p + 8, last);
+            FloatVector.fromArray(SPECIES, source, sourceOffset + p8 * ld).intoArray(target, offset + p8 * width);
         }
     }
 
