@@ -1,6 +1,8 @@
 package parsimony.core.model;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,9 +22,10 @@ public record ForwardContext(Ops ops, int[] tokens, int[] positions, List<Span> 
         this(ops, tokens, positions, spans, new IdentityHashMap<>());
     }
 
-    /** The angles of this pass's positions, computed once for all blocks that share an encoding. */
-    Ops.Rotation rotation(PositionEncoding encoding) {
-        return remember(encoding, () -> encoding.rotation(positions));
+    /** The angles of some positions, computed once in this pass for all blocks that share an encoding. */
+    Ops.Rotation rotation(PositionEncoding encoding, int[] positions) {
+        Map<IntBuffer, Ops.Rotation> known = remember(encoding, HashMap::new);
+        return known.computeIfAbsent(IntBuffer.wrap(positions), key -> encoding.rotation(positions));
     }
 
     /** What {@code compute} gave when {@code owner} first asked in this pass; every owner remembers one thing. */
