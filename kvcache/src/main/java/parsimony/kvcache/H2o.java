@@ -64,13 +64,13 @@ public final class H2o extends CacheTechnique<H2o.Options> {
                 new EvictingKvCache(heads, headSize, () -> new HeavyHitters(heavy, recent, options.room), false);
     }
 
-    private static final class HeavyHitters implements EvictionPolicy {
+    static final class HeavyHitters implements EvictionPolicy {
         private final int heavy;
         private final int recent;
         private final boolean room;
         private boolean full;
         /** The attention that each entry has received. */
-        private double[] scores = new double[0];
+        double[] scores = new double[0];
 
         HeavyHitters(int heavy, int recent, boolean room) {
             this.heavy = heavy;

@@ -3,6 +3,7 @@ package parsimony.kvcache;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import parsimony.core.model.ContiguousKvCache;
 import parsimony.core.model.KeyValueTile;
 import parsimony.core.model.KvCache;
@@ -96,7 +97,7 @@ final class QuantizedKvCache implements KvCache {
         System.arraycopy(exactPositions, 0, positions, known, count);
         exact = new ContiguousKvCache(heads, headSize);
         exact.append(leftKeys, leftValues, exactPositions, count);
-        exact.commit(java.util.stream.IntStream.range(0, left).toArray());
+        exact.commit(IntStream.range(0, left).toArray());
         exactCommitted = left;
     }
 

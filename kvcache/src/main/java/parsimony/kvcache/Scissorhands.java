@@ -59,17 +59,17 @@ public final class Scissorhands extends CacheTechnique<Scissorhands.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("scissorhands:budget=0.2", "scissorhands:budget=0.5", "scissorhands:budget=0.1");
+        return List.of("scissorhands:budget=0.2", "scissorhands:budget=0.5", "scissorhands:budget=0.2,drop=0.1");
     }
 
     @Override
     KvCache.Factory cache(TransformerConfig config, Options options) {
         int budget = options.budget.resolve(length(options.length, config));
-        int left = budget - (int) (options.drop * budget);
-        if (left < options.recent) {
-            throw new TechniqueException("scissorhands: a budget of " + budget + " tokens of which drop=" + options.drop
-                    + " go at once leaves no room for recent=" + options.recent);
+        if (budget < options.recent) {
+            throw new TechniqueException("scissorhands: a budget of " + budget + " tokens is less than recent="
+                    + options.recent + ", which are never dropped");
         }
+        int left = Math.max(options.recent, budget - (int) (options.drop * budget));
         return (heads, headSize) -> new EvictingKvCache(
                 heads,
                 headSize,
@@ -107,17 +107,19 @@ public final class Scissorhands extends CacheTechnique<Scissorhands.Options> {
             for (int i = known; i < low.length; i++) {
                 low[i] = new BitSet(window);
             }
-            int[] rows = Arrays.copyOfRange(kept, Math.max(0, kept.length - window), kept.length);
-            for (int i = 0; i < rows.length; i++) {
-                int bit = (int) ((queries + i) % window);
+            int first = Math.max(0, kept.length - window);
+            int[] rows = Arrays.copyOfRange(kept, first, kept.length);
+            for (int query = first; query < kept.length; query++) {
+                int bit = (int) ((queries + query) % window);
                 Arrays.stream(low).forEach(bits -> bits.clear(bit));
             }
             mass.forEach(head, rows, tile -> {
                 for (int i = 0; i < tile.probabilities().rows(); i++) {
                     int row = tile.firstQuery() + i;
+                    int query = Arrays.binarySearch(kept, row);
                     // Alg. 2: the indicator of less than 1 / t; the probabilities are sums over the group.
-                    float average = (float) mass.group() / (committed + firstRow + row + 1);
-                    int bit = (int) ((queries + Arrays.binarySearch(rows, row)) % window);
+                    float average = (float) mass.group() / (committed + firstRow + query + 1);
+                    int bit = (int) ((queries + query) % window);
                     for (int key = 0; key < tile.probabilities().columns(); key++) {
                         boolean seen = tile.firstRow() + key <= firstRow + row;
                         if (seen && tile.probabilities().get(i, key) < average) {
@@ -126,7 +128,7 @@ public final class Scissorhands extends CacheTechnique<Scissorhands.Options> {
                     }
                 }
             });
-            queries += rows.length;
+            queries += kept.length;
         }
 
         @Override
