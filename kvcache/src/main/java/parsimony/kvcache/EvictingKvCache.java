@@ -195,12 +195,13 @@ final class EvictingKvCache implements KvCache {
     @Override
     public void commit(int[] kept) {
         KvCache.checkKept(kept, tentative);
-        for (int h = 0; h < heads.length; h++) {
-            Head head = heads[h];
+        for (Pass pass : passes) {
+            int[] rows = pass.rows(kept);
+            pass.mass.forEachHead(
+                    h -> heads[h].policy.observe(pass.mass, h, heads[h].committed, tentative, pass.firstRow, rows));
+        }
+        for (Head head : heads) {
             int committed = head.committed;
-            for (Pass pass : passes) {
-                head.policy.observe(pass.mass, h, committed, tentative, pass.firstRow, pass.rows(kept));
-            }
             head.compact(IntStream.concat(
                             IntStream.range(0, committed), Arrays.stream(kept).map(row -> committed + row))
                     .toArray());

@@ -2,6 +2,7 @@ package parsimony.core.model;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntConsumer;
 import parsimony.core.backend.Backend;
 import parsimony.core.tensor.Matrix;
 
@@ -54,6 +55,11 @@ public final class AttentionMass {
     /** Query heads that read a key/value head. */
     public int group() {
         return queries.columns() / (tiles.size() * headSize());
+    }
+
+    /** Does something for every key/value head, on all threads. */
+    public void forEachHead(IntConsumer task) {
+        backend.parallel(tiles.size(), task);
     }
 
     private int headSize() {
