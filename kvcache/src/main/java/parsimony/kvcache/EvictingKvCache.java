@@ -53,19 +53,22 @@ final class EvictingKvCache implements KvCache {
         }
     }
 
-    /** The entries of one key/value head. */
+    /** The entries of one key/value head, in a row from {@code start} on. */
     private static final class Head {
         private final int headSize;
         private final EvictionPolicy policy;
         private float[] keys;
         private float[] values;
         private int[] positions;
+        private int start;
         private int committed;
 
         Head(int headSize, EvictionPolicy policy) {
             this.headSize = headSize;
             this.policy = policy;
-            resize(FIRST_CAPACITY);
+            keys = new float[FIRST_CAPACITY * headSize];
+            values = new float[FIRST_CAPACITY * headSize];
+            positions = new int[FIRST_CAPACITY];
         }
 
         private Head(Head other) {
@@ -74,43 +77,84 @@ final class EvictingKvCache implements KvCache {
             keys = other.keys.clone();
             values = other.values.clone();
             positions = other.positions.clone();
+            start = other.start;
             committed = other.committed;
         }
 
-        void resize(int capacity) {
-            keys = keys == null ? new float[capacity * headSize] : Arrays.copyOf(keys, capacity * headSize);
-            values = values == null ? new float[capacity * headSize] : Arrays.copyOf(values, capacity * headSize);
-            positions = positions == null ? new int[capacity] : Arrays.copyOf(positions, capacity);
+        /**
+         * Makes room behind {@code size} entries, with a quarter to spare, so that it need not be done often. They move to other arrays, for the tiles of a pass that is not committed
+         * yet may still be read.
+         */
+        void reserve(int size, int count) {
+            if (start + size + count > positions.length) {
+                int capacity = Math.max(positions.length, (size + count) * 5 / 4);
+                float[] oldKeys = keys;
+                float[] oldValues = values;
+                int[] oldPositions = positions;
+                keys = new float[capacity * headSize];
+                values = new float[capacity * headSize];
+                positions = new int[capacity];
+                System.arraycopy(oldKeys, start * headSize, keys, 0, size * headSize);
+                System.arraycopy(oldValues, start * headSize, values, 0, size * headSize);
+                System.arraycopy(oldPositions, start, positions, 0, size);
+                start = 0;
+            }
         }
 
-        /** Moves the entries that stay together, run by run. */
-        void compact(int[] kept) {
-            int end;
-            for (int start = 0; start < kept.length; start = end) {
-                end = start + 1;
-                while (end < kept.length && kept[end] == kept[end - 1] + 1) {
-                    end++;
+        void set(int entry, Matrix newKeys, Matrix newValues, int row, int column, int position) {
+            int to = (start + entry) * headSize;
+            System.arraycopy(newKeys.data(), newKeys.offset() + row * newKeys.stride() + column, keys, to, headSize);
+            System.arraycopy(
+                    newValues.data(), newValues.offset() + row * newValues.stride() + column, values, to, headSize);
+            positions[start + entry] = position;
+        }
+
+        /** Lets only some entries stay, and moves those before the last gap or those behind the first, whichever are fewer. */
+        void retain(int[] kept) {
+            int n = kept.length;
+            int leading = 0;
+            while (leading < n && kept[leading] == leading) {
+                leading++;
+            }
+            int trailing = Math.min(n, 1);
+            while (trailing < n && kept[n - trailing - 1] == kept[n - trailing] - 1) {
+                trailing++;
+            }
+            if (leading >= trailing) {
+                for (int i = leading; i < n; i++) {
+                    move(kept[i], i);
                 }
-                int from = kept[start];
-                int count = end - start;
-                if (from != start) {
-                    System.arraycopy(keys, from * headSize, keys, start * headSize, count * headSize);
-                    System.arraycopy(values, from * headSize, values, start * headSize, count * headSize);
-                    System.arraycopy(positions, from, positions, start, count);
+            } else {
+                int shift = kept[n - 1] + 1 - n;
+                for (int i = n - trailing - 1; i >= 0; i--) {
+                    move(kept[i], shift + i);
                 }
+                start += shift;
             }
             policy.retain(kept);
-            committed = kept.length;
+            committed = n;
+        }
+
+        private void move(int from, int to) {
+            int source = start + from;
+            int target = start + to;
+            System.arraycopy(keys, source * headSize, keys, target * headSize, headSize);
+            System.arraycopy(values, source * headSize, values, target * headSize, headSize);
+            positions[target] = positions[source];
         }
 
         KeyValueTile tile(int first, int end) {
             int count = end - first;
             return new KeyValueTile(
-                    new Matrix(keys, first * headSize, count, headSize, headSize),
-                    new Matrix(values, first * headSize, count, headSize, headSize),
+                    new Matrix(keys, (start + first) * headSize, count, headSize, headSize),
+                    new Matrix(values, (start + first) * headSize, count, headSize, headSize),
                     positions,
-                    first,
+                    start + first,
                     first - committed);
+        }
+
+        int tentativePosition(int row) {
+            return positions[start + committed + row];
         }
 
         long bytes() {
@@ -122,24 +166,15 @@ final class EvictingKvCache implements KvCache {
 
     @Override
     public void append(Matrix keys, Matrix values, int[] positions, int first) {
-        int count = keys.rows();
         for (int h = 0; h < heads.length; h++) {
             Head head = heads[h];
             int size = head.committed + tentative;
-            if (size + count > head.positions.length) {
-                // A cache that evicts stops growing soon, so that little is set aside in advance.
-                head.resize(Math.max(size + count, head.positions.length + head.positions.length / 4));
+            head.reserve(size, keys.rows());
+            for (int i = 0; i < keys.rows(); i++) {
+                head.set(size + i, keys, values, i, h * headSize, positions[first + i]);
             }
-            for (int i = 0; i < count; i++) {
-                int to = (size + i) * headSize;
-                int column = h * headSize;
-                System.arraycopy(keys.data(), keys.offset() + i * keys.stride() + column, head.keys, to, headSize);
-                System.arraycopy(
-                        values.data(), values.offset() + i * values.stride() + column, head.values, to, headSize);
-            }
-            System.arraycopy(positions, first, head.positions, size, count);
         }
-        tentative += count;
+        tentative += keys.rows();
     }
 
     @Override
@@ -173,7 +208,7 @@ final class EvictingKvCache implements KvCache {
             places[i] = end - shown + i;
         }
         for (int i = 0; i < tentative; i++) {
-            places[shown + i] = end + head.positions[head.committed + i] - head.positions[head.committed];
+            places[shown + i] = end + head.tentativePosition(i) - head.tentativePosition(0);
         }
         return places;
     }
@@ -202,10 +237,10 @@ final class EvictingKvCache implements KvCache {
         }
         for (Head head : heads) {
             int committed = head.committed;
-            head.compact(IntStream.concat(
+            head.retain(IntStream.concat(
                             IntStream.range(0, committed), Arrays.stream(kept).map(row -> committed + row))
                     .toArray());
-            head.compact(head.policy.keep(head.committed));
+            head.retain(head.policy.keep(head.committed));
         }
         rollback();
     }

@@ -13,6 +13,7 @@ final class QuantizedTokens {
     private final int cellChannels;
     private final int cellsPerToken;
     private final int rowBytes;
+    /** Byte i of a token holds the codes of the channels i, i + rowBytes …, from the lowest bits on. */
     private byte[] codes = new byte[0];
     /** Scale and minimum of each cell, one after the other, as 16-bit floats. */
     private short[] ranges = new short[0];
@@ -81,9 +82,9 @@ final class QuantizedTokens {
             for (int channel = firstChannel; channel < lastChannel; channel++) {
                 float step = scale == 0 ? 0 : (x[offset + token * headSize + channel] - base) / scale;
                 int code = (int) Math.clamp(Math.rint(step), 0.0, largest);
-                int bit = channel * bits;
-                int at = (tokens + token) * rowBytes + bit / 8;
-                codes[at] = (byte) (codes[at] & ~(largest << bit % 8) | code << bit % 8);
+                int at = (tokens + token) * rowBytes + channel % rowBytes;
+                int shift = channel / rowBytes * bits;
+                codes[at] = (byte) (codes[at] & ~(largest << shift) | code << shift);
             }
         }
     }
@@ -91,25 +92,34 @@ final class QuantizedTokens {
     /** All tokens, [tokens, headSize]. */
     float[] decode() {
         float[] x = new float[tokens * headSize];
-        float[] scales = new float[cellsPerToken];
-        float[] minima = new float[cellsPerToken];
-        int mask = (1 << bits) - 1;
+        float[] scales = new float[headSize];
+        float[] minima = new float[headSize];
         for (int token = 0; token < tokens; token++) {
             if (token % cellTokens == 0) {
                 int first = token / cellTokens * cellsPerToken;
-                for (int i = 0; i < cellsPerToken; i++) {
-                    scales[i] = Float.float16ToFloat(ranges[2 * (first + i)]);
-                    minima[i] = Float.float16ToFloat(ranges[2 * (first + i) + 1]);
+                for (int cell = 0; cell < cellsPerToken; cell++) {
+                    int from = cell * cellChannels;
+                    int to = Math.min(headSize, from + cellChannels);
+                    Arrays.fill(scales, from, to, Float.float16ToFloat(ranges[2 * (first + cell)]));
+                    Arrays.fill(minima, from, to, Float.float16ToFloat(ranges[2 * (first + cell) + 1]));
                 }
             }
-            for (int channel = 0; channel < headSize; channel++) {
-                int bit = channel * bits;
-                int code = codes[token * rowBytes + bit / 8] >> bit % 8 & mask;
-                int cell = channel / cellChannels;
-                x[token * headSize + channel] = code * scales[cell] + minima[cell];
+            for (int channel = 0; channel < headSize; channel += rowBytes) {
+                int count = Math.min(rowBytes, headSize - channel);
+                int shift = channel / rowBytes * bits;
+                decode(token * rowBytes, count, shift, scales, minima, channel, x, token * headSize + channel);
             }
         }
         return x;
+    }
+
+    /** The codes at one place of their bytes; one loop without branches, so that the compiler makes it a loop over vectors. */
+    private void decode(
+            int at, int count, int shift, float[] scales, float[] minima, int channel, float[] x, int offset) {
+        int mask = (1 << bits) - 1;
+        for (int i = 0; i < count; i++) {
+            x[offset + i] = (codes[at + i] >> shift & mask) * scales[channel + i] + minima[channel + i];
+        }
     }
 
     long bytes() {

@@ -4,13 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import parsimony.core.model.ForwardContext;
 import parsimony.core.model.Sequence;
 import parsimony.core.model.Transformer;
+import parsimony.core.model.Visibility;
 import parsimony.core.technique.Technique;
 import tools.jackson.databind.JsonNode;
 
@@ -104,7 +107,8 @@ class H2oTest extends CacheContract<H2o.Options> {
                 double[] expected =
                         Official.numbers(step.get("scores_after_mask").get(head));
                 double[] actual = new double[expected.length];
-                int[] held = held(driver, head);
+                // With nothing new, nothing is hidden.
+                int[] held = driver.positions(head);
                 for (int i = 0; i < held.length; i++) {
                     actual[held[i]] = policies.get(head).scores[i];
                 }
@@ -125,9 +129,30 @@ class H2oTest extends CacheContract<H2o.Options> {
         }
     }
 
-    /** With nothing new, nothing is hidden. */
-    private static int[] held(CacheDriver driver, int head) {
-        return driver.positions(head);
+    @Test
+    void passesThatAreCommittedTogetherScoreLikeThoseThatAreNot() {
+        Transformer cached = apply("h2o:heavy=4,recent=4");
+        try (Sequence apart = cached.newSequence();
+                Sequence together = cached.newSequence()) {
+            for (int i = 0; i < 60; i++) {
+                int[] tokens = tokens(i, 5);
+                next(cached, apart, tokens);
+                // Positions go on from what is committed, so the second half is told where it stands.
+                int length = together.length();
+                cached.forward(ForwardContext.next(OPS, together, Arrays.copyOf(tokens, 2)));
+                int[] positions = {length + 2, length + 3, length + 4};
+                cached.forward(new ForwardContext(
+                        OPS,
+                        Arrays.copyOfRange(tokens, 2, 5),
+                        positions,
+                        List.of(new ForwardContext.Span(0, 3, together, new Visibility.Causal(positions, 0)))));
+                together.commit(5);
+                try (Sequence a = apart.fork();
+                        Sequence b = together.fork()) {
+                    assertThat(next(cached, b, 3)).as("pass " + i).containsExactly(next(cached, a, 3), within(1e-5f));
+                }
+            }
+        }
     }
 
     @Test

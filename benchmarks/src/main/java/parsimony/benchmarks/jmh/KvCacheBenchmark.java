@@ -2,7 +2,6 @@ package parsimony.benchmarks.jmh;
 
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -31,10 +30,7 @@ import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.Tensor;
 
-/**
- * One token appended to a cache that holds a context, attended with and committed, in one layer whose matrices are so small that attention is what takes the time. The counter {@code
- * bytes} is what the sequence holds afterwards.
- */
+/** One token appended to a cache that holds a context, attended with and committed, in one layer whose matrices are so small that attention is what takes the time. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -76,14 +72,6 @@ public class KvCacheBenchmark {
     private Sequence sequence;
     private int[] next;
 
-    /** What the cache holds. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.EVENTS)
-    public static class Memory {
-        /** Bytes of the sequence. */
-        public long bytes;
-    }
-
     /** Reads the context: 8 query and 4 key/value heads of 64 numbers. */
     @Setup
     public void prepare() {
@@ -120,13 +108,12 @@ public class KvCacheBenchmark {
     /** Appends {@value #TOKENS} tokens, one after the other. */
     @Benchmark
     @OperationsPerInvocation(TOKENS)
-    public Tensor appendAndAttend(Memory memory) {
+    public Tensor appendAndAttend() {
         Tensor hidden = null;
         for (int token : next) {
             hidden = model.hiddenStates(ForwardContext.next(ops, sequence, token));
             sequence.commit(1);
         }
-        memory.bytes = sequence.bytes();
         return hidden;
     }
 
