@@ -8,7 +8,7 @@ import parsimony.core.technique.TechniqueException;
 
 /**
  * The memory of all sequences of a model that caches in pages: equal blocks, each of which holds the keys and values of some tokens of one layer, counts who refers to it, and is free
- * again when nobody does. Memory grows as it is needed, up to the limit and never beyond.
+ * again when nobody does. Memory grows as it is needed, up to the limit and never beyond; only while it grows the old array of one head stands beside the new one.
  *
  * <p>The sequences of one pool must be used by one thread at a time.
  */

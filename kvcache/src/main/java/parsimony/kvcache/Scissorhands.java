@@ -26,7 +26,7 @@ public final class Scissorhands extends CacheTechnique<Scissorhands.Options> {
      * @param budget the most entries of a head, or their share of the length
      * @param window queries that are looked back at
      * @param recent newest entries that are never dropped
-     * @param drop share of the budget that goes at once
+     * @param drop share of the budget that goes at once, of what is not recent
      * @param length tokens that shares are of; none for the model's context
      */
     public record Options(Budget budget, int window, int recent, double drop, Integer length) {

@@ -7,7 +7,7 @@ import parsimony.core.model.TransformerConfig;
 
 /**
  * The newest entries alone, with the rotation of their places in the text: the baseline that breaks. As soon as the first tokens leave the window, the softmax loses the entries that
- * took up whatever attention the others had no use for, and predictions collapse (Xiao et al., 2023, Section 3.1).
+ * took up whatever attention the others had no use for, and predictions of a model that relies on them collapse (Xiao et al., 2023, Section 3.1).
  *
  * <p>Try: {@code window:recent=256} beside {@code streaming-llm:recent=252}.
  */
