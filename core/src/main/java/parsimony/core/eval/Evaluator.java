@@ -108,7 +108,7 @@ public final class Evaluator {
     }
 
     /** A model without a token for the beginning of a text reads the one that ended the text before. */
-    private static int beginToken(TransformerConfig config) {
+    static int beginToken(TransformerConfig config) {
         int token = config.beginOfSequence() >= 0 ? config.beginOfSequence() : config.endOfSequence();
         if (token < 0) {
             throw new IllegalArgumentException("the model has neither a token to begin nor one to end a text with, so"

@@ -114,16 +114,17 @@ public record Speed(double prefill, double decode) {
 
         void measure(int repetition) {
             Sampler greedy = Sampler.greedy();
-            Sequence sequence = model.newSequence();
-            long started = System.nanoTime();
-            model.read(ops, sequence, prompt);
-            long prefilled = System.nanoTime();
-            for (int token : continuation) {
-                greedy.sample(model.read(ops, sequence, token).array(), null);
+            try (Sequence sequence = model.newSequence()) {
+                long started = System.nanoTime();
+                model.read(ops, sequence, prompt);
+                long prefilled = System.nanoTime();
+                for (int token : continuation) {
+                    greedy.sample(model.read(ops, sequence, token).array(), null);
+                }
+                long decoded = System.nanoTime();
+                prefill[repetition] = options.promptTokens * 1e9 / (prefilled - started);
+                decode[repetition] = options.decodedTokens * 1e9 / (decoded - prefilled);
             }
-            long decoded = System.nanoTime();
-            prefill[repetition] = options.promptTokens * 1e9 / (prefilled - started);
-            decode[repetition] = options.decodedTokens * 1e9 / (decoded - prefilled);
         }
 
         Speed speed() {

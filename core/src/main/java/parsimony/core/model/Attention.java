@@ -36,8 +36,8 @@ final class Attention {
     }
 
     /**
-     * @param queries [rows, heads · headSize], rotated
-     * @param text the rows' keys, rotated, and values
+     * @param queries [rows, heads · headSize], which are rotated in place
+     * @param text the rows' keys, which are rotated in place, and values
      * @param prefix what precedes every sequence, or null
      * @param block under which the sequences keep their caches
      * @return [rows, heads · headSize]
@@ -48,21 +48,14 @@ final class Attention {
         Tensor values = text.values();
         Tensor output = queries.zerosLike();
         float[] logSumExp = new float[heads * queries.rows()];
+        rotateAndAppend(context, block, queries, text);
         List<Task> tasks = new ArrayList<>();
         for (Span span : context.spans()) {
-            KvCache cache = null;
-            if (span.sequence() != null) {
-                cache = (KvCache) span.sequence().state(block);
-                cache.append(
-                        keys.matrix().rows(span.firstRow(), span.rows()),
-                        values.matrix().rows(span.firstRow(), span.rows()),
-                        context.positions(),
-                        span.firstRow());
-            }
+            KvCache cache = cache(span, block);
             for (int head = 0; head < keyValueHeads; head++) {
                 List<KeyValueTile> tiles = cache == null
                         ? List.of(tile(span, head, keys.matrix(), values.matrix(), context))
-                        : cache.tiles(head);
+                        : cache.rotatesWhenRead() ? rotatedTiles(backend, cache, head) : cache.tiles(head);
                 tasks.add(new Task(
                         span,
                         head,
@@ -109,10 +102,86 @@ final class Attention {
                         head * output.rows() + task.span.firstRow());
             });
         }
+        for (int i = 0; i < tasks.size(); i += keyValueHeads) {
+            Span span = tasks.get(i).span;
+            KvCache cache = cache(span, block);
+            if (cache != null && cache.observesAttention()) {
+                cache.attended(new AttentionMass(
+                        backend,
+                        tasks.subList(i, i + keyValueHeads).stream()
+                                .map(task -> cacheTiles(task, prefix))
+                                .toList(),
+                        queries.matrix().rows(span.firstRow(), span.rows()),
+                        span.visibility(),
+                        scale,
+                        logSumExp,
+                        span.firstRow(),
+                        queries.rows()));
+            }
+        }
         if (Tape.isOpen()) {
             recordBackward(context, queries, text, prefix, output, logSumExp, tasks);
         }
         return output;
+    }
+
+    private static KvCache cache(Span span, int block) {
+        return span.sequence() == null ? null : (KvCache) span.sequence().state(block);
+    }
+
+    /** Rotates queries and keys and lets the caches remember the keys, rotated or not, as each of them wants them. */
+    private void rotateAndAppend(ForwardContext context, int block, Tensor queries, KeyValues text) {
+        int[] places = context.positions();
+        for (Span span : context.spans()) {
+            KvCache cache = cache(span, block);
+            if (cache != null && cache.rotatesWhenRead()) {
+                append(cache, span, text, context);
+                int[] inCache = cache.placesWhenRead(0);
+                places = places == context.positions() ? places.clone() : places;
+                System.arraycopy(inCache, inCache.length - span.rows(), places, span.firstRow(), span.rows());
+            }
+        }
+        context.ops().rotate(queries, heads, context.rowRotation(encoding, places));
+        context.ops().rotate(text.keys(), keyValueHeads, context.rowRotation(encoding, context.positions()));
+        for (Span span : context.spans()) {
+            KvCache cache = cache(span, block);
+            if (cache != null && !cache.rotatesWhenRead()) {
+                append(cache, span, text, context);
+            }
+        }
+    }
+
+    private static void append(KvCache cache, Span span, KeyValues text, ForwardContext context) {
+        cache.append(
+                text.keys().matrix().rows(span.firstRow(), span.rows()),
+                text.values().matrix().rows(span.firstRow(), span.rows()),
+                context.positions(),
+                span.firstRow());
+    }
+
+    /** Copies of a head's tiles whose keys are turned to where they stand in the cache. */
+    private List<KeyValueTile> rotatedTiles(Backend backend, KvCache cache, int head) {
+        int[] places = cache.placesWhenRead(head);
+        List<KeyValueTile> rotated = new ArrayList<>();
+        int first = 0;
+        for (KeyValueTile tile : cache.tiles(head)) {
+            Tensor keys = Tensor.zeros(tile.size(), headSize);
+            for (int i = 0; i < tile.size(); i++) {
+                int from = tile.keys().offset() + i * tile.keys().stride();
+                System.arraycopy(tile.keys().data(), from, keys.array(), i * headSize, headSize);
+            }
+            Ops.Rotation rotation = encoding.rotation(Arrays.copyOfRange(places, first, first + tile.size()));
+            backend.rotate(keys, 1, rotation.cosines(), rotation.sines(), rotation.interleaved(), false);
+            rotated.add(new KeyValueTile(
+                    keys.matrix(), tile.values(), tile.positions(), tile.firstPosition(), tile.firstRow()));
+            first += tile.size();
+        }
+        return rotated;
+    }
+
+    /** What a task reads from its cache, without what precedes the text. */
+    private static List<KeyValueTile> cacheTiles(Task task, KeyValues prefix) {
+        return prefix == null ? task.tiles : task.tiles.subList(1, task.tiles.size());
     }
 
     private void recordBackward(
@@ -182,7 +251,8 @@ final class Attention {
                 keys.columns(head * headSize, headSize),
                 values.columns(head * headSize, headSize),
                 IntStream.range(-n, 0).toArray(),
-                0);
+                0,
+                -n);
     }
 
     private static List<KeyValueTile> preceded(KeyValueTile first, List<KeyValueTile> tiles) {

@@ -17,9 +17,15 @@ public final class AutoregressiveDecoding implements DecodingStrategy {
 
     @Override
     public Generation generate(Transformer model, Ops ops, Request request, Listener listener) {
+        try (Sequence sequence = model.newSequence()) {
+            return generate(model, ops, request, listener, sequence);
+        }
+    }
+
+    private static Generation generate(
+            Transformer model, Ops ops, Request request, Listener listener, Sequence sequence) {
         Sampler sampler = request.sampler();
         RandomGenerator random = sampler.newRandom();
-        Sequence sequence = model.newSequence();
         sequence.reserve(request.prompt().length + Math.min(request.maxTokens(), MOST_RESERVED));
         int[] written = new int[Math.min(request.maxTokens(), 256)];
         int count = 0;

@@ -57,17 +57,16 @@ public final class ContiguousKvCache implements KvCache {
     @Override
     public List<KeyValueTile> tiles(int head) {
         return List.of(new KeyValueTile(
-                Matrix.of(keys[head], size, headSize), Matrix.of(values[head], size, headSize), positions, 0));
+                Matrix.of(keys[head], size, headSize),
+                Matrix.of(values[head], size, headSize),
+                positions,
+                0,
+                -committed));
     }
 
     @Override
     public void commit(int[] kept) {
-        for (int i = 0; i < kept.length; i++) {
-            if (kept[i] >= size - committed || kept[i] < (i == 0 ? 0 : kept[i - 1] + 1)) {
-                throw new IllegalArgumentException("entries to keep must ascend within the " + (size - committed)
-                        + " tentative ones, not " + Arrays.toString(kept));
-            }
-        }
+        KvCache.checkKept(kept, size - committed);
         for (int i = 0; i < kept.length; i++) {
             int from = committed + kept[i];
             int to = committed + i;
@@ -87,6 +86,20 @@ public final class ContiguousKvCache implements KvCache {
     @Override
     public void rollback() {
         size = committed;
+    }
+
+    @Override
+    public ContiguousKvCache fork() {
+        ContiguousKvCache fork = new ContiguousKvCache(keys.length, headSize);
+        fork.resize(Math.max(FIRST_CAPACITY, committed));
+        System.arraycopy(positions, 0, fork.positions, 0, committed);
+        for (int head = 0; head < keys.length; head++) {
+            System.arraycopy(keys[head], 0, fork.keys[head], 0, committed * headSize);
+            System.arraycopy(values[head], 0, fork.values[head], 0, committed * headSize);
+        }
+        fork.committed = committed;
+        fork.size = committed;
+        return fork;
     }
 
     @Override

@@ -1,7 +1,9 @@
 package parsimony.core.model;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,16 +23,21 @@ public record ForwardContext(Ops ops, int[] tokens, int[] positions, List<Span> 
         this(ops, tokens, positions, spans, new IdentityHashMap<>());
     }
 
-    /** The angles of this pass's positions, computed once for all blocks that share an encoding. */
-    Ops.Rotation rotation(PositionEncoding encoding) {
-        return remember(encoding, () -> encoding.rotation(positions, lengths()));
+    /**
+     * The angles of this pass's rows, computed once for all blocks that share an encoding.
+     *
+     * @param places where each row stands: its position, or its place in a cache
+     */
+    Ops.Rotation rowRotation(PositionEncoding encoding, int[] places) {
+        Map<IntBuffer, Ops.Rotation> known = remember(encoding, HashMap::new);
+        return known.computeIfAbsent(IntBuffer.wrap(places), key -> encoding.rotation(places, lengths(places)));
     }
 
-    private int[] lengths() {
-        int[] lengths = new int[positions.length];
+    private int[] lengths(int[] places) {
+        int[] lengths = new int[places.length];
         for (Span span : spans) {
             int end = span.firstRow + span.rows;
-            int last = Arrays.stream(positions, span.firstRow, end).max().orElse(-1);
+            int last = Arrays.stream(places, span.firstRow, end).max().orElse(-1);
             Arrays.fill(lengths, span.firstRow, end, last + 1);
         }
         return lengths;

@@ -83,27 +83,29 @@ public final class LlamaBlock implements Block {
     }
 
     private Tensor attend(ForwardContext context, int index, Tensor normed) {
-        Ops.Rotation rotation = context.rotation(design.positions());
-        Tensor q = context.ops().rotate(query.forward(context, normed), config.heads(), rotation);
+        Tensor q = query.forward(context, normed);
         KeyValuePrefix.KeyValues text = keyValues(context, normed);
         KeyValuePrefix.KeyValues before = learnedPrefix == null ? null : learnedPrefix.of(context, index, this);
         Tensor attended = new Attention(design, config).forward(context, index, q, text, before);
         return attentionOutput.forward(context, attended);
     }
 
+    /** Keys, not rotated, and values. */
     private KeyValuePrefix.KeyValues keyValues(ForwardContext context, Tensor normed) {
-        Ops.Rotation rotation = context.rotation(design.positions());
-        Tensor k = context.ops().rotate(key.forward(context, normed), config.keyValueHeads(), rotation);
-        return new KeyValuePrefix.KeyValues(k, value.forward(context, normed));
+        return new KeyValuePrefix.KeyValues(key.forward(context, normed), value.forward(context, normed));
     }
 
     /**
-     * The keys and values that the block makes of some rows.
+     * The keys, rotated, and values that the block makes of some rows.
      *
      * @param x what the block receives [rows, hidden]
      */
     public KeyValuePrefix.KeyValues keyValuesOf(ForwardContext context, Tensor x) {
-        return keyValues(context, context.ops().rmsNorm(x, attentionNorm, config.normEpsilon()));
+        KeyValuePrefix.KeyValues made =
+                keyValues(context, context.ops().rmsNorm(x, attentionNorm, config.normEpsilon()));
+        Ops.Rotation rotation = context.rowRotation(design.positions(), context.positions());
+        return new KeyValuePrefix.KeyValues(
+                context.ops().rotate(made.keys(), config.keyValueHeads(), rotation), made.values());
     }
 
     private Tensor feedForward(ForwardContext context, Tensor normed) {

@@ -1,5 +1,6 @@
 package parsimony.core.model;
 
+import java.util.Arrays;
 import parsimony.core.autograd.Ops;
 import parsimony.core.tensor.Tensor;
 
@@ -8,9 +9,14 @@ import parsimony.core.tensor.Tensor;
  * distance alone.
  */
 public final class Rope implements PositionEncoding {
+    /** Positions whose angles are kept: a cache that rotates when it reads asks for thousands of them with every token. */
+    private static final int MOST_KNOWN = 1 << 13;
+
     private final double[] inverseFrequencies;
     private final float scale;
     private final boolean interleaved;
+    /** Cosines and then sines of each position from 0 on. */
+    private volatile float[] table = new float[0];
 
     /**
      * @param inverseFrequencies [headSize / 2], radians a position
@@ -51,13 +57,42 @@ public final class Rope implements PositionEncoding {
         int half = inverseFrequencies.length;
         Tensor cosines = Tensor.zeros(positions.length, half);
         Tensor sines = Tensor.zeros(positions.length, half);
+        int last = Arrays.stream(positions).max().orElse(-1);
+        float[] known = table(Math.min(last, MOST_KNOWN - 1));
         for (int row = 0; row < positions.length; row++) {
-            for (int i = 0; i < half; i++) {
-                double angle = positions[row] * inverseFrequencies[i];
-                cosines.array()[row * half + i] = scale * (float) Math.cos(angle);
-                sines.array()[row * half + i] = scale * (float) Math.sin(angle);
+            if (positions[row] >= 0 && positions[row] < MOST_KNOWN) {
+                int at = positions[row] * 2 * half;
+                System.arraycopy(known, at, cosines.array(), row * half, half);
+                System.arraycopy(known, at + half, sines.array(), row * half, half);
+            } else {
+                turn(positions[row], cosines.array(), row * half, sines.array(), row * half);
             }
         }
         return new Ops.Rotation(cosines, sines, interleaved);
+    }
+
+    private void turn(int position, float[] cosines, int firstCosine, float[] sines, int firstSine) {
+        for (int i = 0; i < inverseFrequencies.length; i++) {
+            double angle = position * inverseFrequencies[i];
+            cosines[firstCosine + i] = scale * (float) Math.cos(angle);
+            sines[firstSine + i] = scale * (float) Math.sin(angle);
+        }
+    }
+
+    /** The table up to a position at least; several threads may make it at once, with the same numbers. */
+    private float[] table(int last) {
+        int half = inverseFrequencies.length;
+        float[] known = table;
+        int size = known.length / (2 * half);
+        if (last >= size) {
+            int capacity = Math.min(MOST_KNOWN, Math.max(last + 1, 2 * size));
+            known = Arrays.copyOf(known, capacity * 2 * half);
+            for (int position = size; position < capacity; position++) {
+                int at = position * 2 * half;
+                turn(position, known, at, known, at + half);
+            }
+            table = known;
+        }
+        return known;
     }
 }

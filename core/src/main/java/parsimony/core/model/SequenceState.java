@@ -16,6 +16,12 @@ public interface SequenceState {
     /** Says that about {@code entries} more are to come, for states that grow by copying. */
     default void reserve(int entries) {}
 
+    /** Another state that goes on from the same committed entries; tentative ones stay with this one alone. */
+    SequenceState fork();
+
     /** Bytes that are held for this state. */
     long bytes();
+
+    /** Gives back what is shared with other sequences, such as the blocks of a pool; the state must not be used any more. */
+    default void close() {}
 }

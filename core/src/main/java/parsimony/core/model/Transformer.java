@@ -244,7 +244,7 @@ public final class Transformer {
 
     /** A new, empty sequence for this model. */
     public Sequence newSequence() {
-        return new Sequence(blocks.stream().map(Block::newState).toList());
+        return new Sequence(blocks.stream().map(Block::newState).toList(), 0);
     }
 
     public TransformerConfig config() {

@@ -208,7 +208,7 @@ abstract class TransformerContract {
         int[] tree = {3, 4, 6, 7, 8};
         int[] positions = {3, 3, 4, 4, 4};
         Visibility paths = (query, tile, key) -> {
-            int row = key - 3;
+            int row = tile.row(key);
             for (int ancestor = query; ancestor >= 0; ancestor = parents[ancestor]) {
                 if (ancestor == row) {
                     return true;
