@@ -100,12 +100,7 @@ final class KernelizedState implements KvCache {
 
     @Override
     public void commit(int[] kept) {
-        for (int i = 0; i < kept.length; i++) {
-            if (kept[i] >= size || kept[i] < (i == 0 ? 0 : kept[i - 1] + 1)) {
-                throw new IllegalArgumentException("entries to keep must ascend within the " + size
-                        + " tentative ones, not " + Arrays.toString(kept));
-            }
-        }
+        KvCache.checkKept(kept, size);
         for (int head = 0; head < sums.length; head++) {
             float shift = shifts[head];
             for (int row : kept) {
@@ -142,6 +137,16 @@ final class KernelizedState implements KvCache {
             values[head] = new float[0];
             tentative[head] = null;
         }
+    }
+
+    @Override
+    public KernelizedState fork() {
+        KernelizedState fork = new KernelizedState(map, sums.length, headSize);
+        for (int head = 0; head < sums.length; head++) {
+            System.arraycopy(sums[head].data(), 0, fork.sums[head].data(), 0, sums[head].data().length);
+            fork.shifts[head] = shifts[head];
+        }
+        return fork;
     }
 
     @Override

@@ -8,7 +8,7 @@ import parsimony.core.tensor.Matrix;
 
 /**
  * How the queries of one pass over one sequence attended to the entries of its cache. The probabilities are computed again from the log Σ exp that the kernel kept, a tile of
- * queries × keys at a time, so that they cost time but no memory and are there with every exact kernel.
+ * queries × keys at a time, so that they cost time but no memory and are there with every exact kernel whose scores have neither a soft cap nor a bias by distance.
  */
 public final class AttentionMass {
     private static final int QUERIES = 64;
