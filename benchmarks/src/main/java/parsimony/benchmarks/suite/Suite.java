@@ -53,7 +53,7 @@ public interface Suite {
 
     /** The suites that there are. */
     static List<Suite> all() {
-        return List.of(new FinetuneSuite(), new AttentionSuite());
+        return List.of(new FinetuneSuite(), new AttentionSuite(), new KvCacheSuite());
     }
 
     /** What the techniques of a kind show of themselves: all of it, or one row each. */
