@@ -73,9 +73,23 @@ final class KvCacheSuite implements Suite {
     @Override
     public List<Chart> charts() {
         return List.of(
-                new Chart("Loss against memory", "At the trained length. Down and left are better.", "share", "loss", false, false, false),
+                new Chart(
+                        "Loss against memory",
+                        "At the trained length. Down and left are better.",
+                        "share",
+                        "loss",
+                        false,
+                        false,
+                        false),
                 new Chart("Memory over the length", "Down is better.", "tokens", "held", true, true, true),
-                new Chart("Decode speed over the length", "Against the full cache. Up is better.", "tokens", "decode", true, false, true));
+                new Chart(
+                        "Decode speed over the length",
+                        "Against the full cache. Up is better.",
+                        "tokens",
+                        "decode",
+                        true,
+                        false,
+                        true));
     }
 
     @Override
@@ -130,8 +144,8 @@ final class KvCacheSuite implements Suite {
 
         private void measure(TechniqueSpec spec) {
             Technique<?> last = spec.steps().getLast().technique();
-            Transformer changed = spec.apply(
-                    model, TechniqueContext.of(request.backend()).withSeed(request.seed()));
+            Transformer changed =
+                    spec.apply(model, TechniqueContext.of(request.backend()).withSeed(request.seed()));
             listener.doing(spec + ": quality");
             Map<String, Double> quality = new HashMap<>();
             quality.put("tokens", (double) context(request));
@@ -144,7 +158,8 @@ final class KvCacheSuite implements Suite {
                 Map<String, Double> speed = new HashMap<>();
                 speed.put("tokens", (double) tokens);
                 memory(changed, tokens, speed);
-                Speed.Options options = new Speed.Options(tokens, 16, Duration.ZERO, request.quick() ? 3 : 5, request.seed());
+                Speed.Options options =
+                        new Speed.Options(tokens, 16, Duration.ZERO, request.quick() ? 3 : 5, request.seed());
                 speed.put("decode", Speed.compare(ops, changed, model, options).decodeRatio());
                 listener.measured(new Row(spec.toString(), last.name(), Survey.title(last), speed));
             }
