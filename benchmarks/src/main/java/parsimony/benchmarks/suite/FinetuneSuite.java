@@ -137,7 +137,7 @@ final class FinetuneSuite implements Suite {
         return List.of(
                 new Chart(
                         "What is learned against what is trained",
-                        "Up is better, left is cheaper. The points of LoRA differ by rank.",
+                        "Up is better, left is cheaper. The points of LoRA differ by rank, one by what it adapts.",
                         "trainable",
                         "gain",
                         true,
