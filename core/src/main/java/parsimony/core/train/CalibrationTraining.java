@@ -9,7 +9,10 @@ import parsimony.core.train.TrainingOptions.Stage;
 
 /** The training that a fine-tuning technique gets where it is applied like any other: on the calibration text. */
 final class CalibrationTraining {
-    static final int EPOCHS = 4;
+    private static final int EPOCHS = 2;
+    /** What was lost is near: the rate that teaches another kind of text would take the model away from its own. */
+    private static final double GENTLENESS = 0.1;
+
     private static final int SEQUENCES_PER_STEP = 4;
 
     private CalibrationTraining() {}
@@ -28,7 +31,7 @@ final class CalibrationTraining {
                 List.of(new Stage(steps, length)),
                 sequences * length,
                 sequences * length,
-                tuner.learningRate(),
+                GENTLENESS * tuner.learningRate(),
                 Math.ceilDiv(steps, 10),
                 Schedule.COSINE,
                 0,
