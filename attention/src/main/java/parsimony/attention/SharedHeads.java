@@ -6,7 +6,6 @@ import parsimony.core.model.Block;
 import parsimony.core.model.Linear;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
-import parsimony.core.model.Weights;
 import parsimony.core.technique.TechniqueException;
 import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
@@ -98,22 +97,6 @@ final class SharedHeads {
                 shape.projectionBias(),
                 shape.beginOfSequence(),
                 shape.endOfSequence());
-        Transformer result = Transformer.of(config, new Weights() {
-            @Override
-            public WeightStorage matrix(String name, int rows, int columns) {
-                return matrices.get(name);
-            }
-
-            @Override
-            public Tensor vector(String name, int size) {
-                return vectors.get(name);
-            }
-        });
-        for (int i = 0; i < shape.layers(); i++) {
-            AttentionTechnique.llama("", result.blocks().get(i))
-                    .setAttention(
-                            AttentionTechnique.llama("", model.blocks().get(i)).attention());
-        }
-        return result;
+        return model.reshaped(config, matrices, vectors);
     }
 }

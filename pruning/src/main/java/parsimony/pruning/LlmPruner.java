@@ -14,7 +14,6 @@ import parsimony.core.model.Linear;
 import parsimony.core.model.LlamaBlock;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
-import parsimony.core.model.Weights;
 import parsimony.core.technique.Paper;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueContext;
@@ -284,21 +283,6 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
                 shape.projectionBias(),
                 shape.beginOfSequence(),
                 shape.endOfSequence());
-        Transformer result = Transformer.of(config, new Weights() {
-            @Override
-            public WeightStorage matrix(String name, int rows, int columns) {
-                return matrices.get(name);
-            }
-
-            @Override
-            public Tensor vector(String name, int size) {
-                return vectors.get(name);
-            }
-        });
-        for (int i = 0; i < shape.layers(); i++) {
-            ((LlamaBlock) result.blocks().get(i))
-                    .setAttention(((LlamaBlock) model.blocks().get(i)).attention());
-        }
-        return result;
+        return model.reshaped(config, matrices, vectors);
     }
 }

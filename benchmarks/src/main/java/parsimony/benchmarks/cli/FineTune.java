@@ -30,8 +30,6 @@ import parsimony.core.text.TokenFile;
 import parsimony.core.train.FineTuner;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingOptions;
-import parsimony.core.train.TrainingOptions.Schedule;
-import parsimony.core.train.TrainingOptions.Stage;
 import parsimony.core.train.TrainingRun;
 import parsimony.core.train.Tuning;
 import parsimony.core.train.ValidationCurve;
@@ -201,14 +199,14 @@ final class FineTune implements Callable<Integer> {
 
     /** What techniques before the last one make of the model. */
     private Transformer start(LanguageModel opened, Backend backend) throws IOException {
-        List<TechniqueSpec.Step<?>> all = method.spec().steps();
-        if (all.size() == 1) {
+        Optional<TechniqueSpec> before = method.spec().beforeLast();
+        if (before.isEmpty()) {
             return opened.transformer();
         }
         TechniqueContext context = TechniqueContext.of(backend)
                 .withCalibration(calibration.sequences(opened, common.seed(), CalibrationOptions.SEQUENCES))
                 .withSeed(common.seed());
-        return new TechniqueSpec(all.subList(0, all.size() - 1)).apply(opened.transformer(), context);
+        return before.get().apply(opened.transformer(), context);
     }
 
     private TrainingOptions training(double rate) {
@@ -217,19 +215,7 @@ final class FineTune implements Callable<Integer> {
         while (sequences % together != 0) {
             together--;
         }
-        return new TrainingOptions(
-                List.of(new Stage(steps, context)),
-                tokensPerStep,
-                together * context,
-                rate,
-                Math.max(1, steps / 10),
-                Schedule.COSINE,
-                0,
-                0.1,
-                0.9,
-                0.95,
-                0,
-                1);
+        return TrainingOptions.fineTuning(steps, context, tokensPerStep, together * context, rate);
     }
 
     private ScalaText text() throws IOException {

@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import parsimony.benchmarks.compare.Calibration;
 import parsimony.benchmarks.compare.JavaText;
 import parsimony.benchmarks.compare.ScalaText;
@@ -37,8 +38,6 @@ import parsimony.core.train.FullFineTuning;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingData;
 import parsimony.core.train.TrainingOptions;
-import parsimony.core.train.TrainingOptions.Schedule;
-import parsimony.core.train.TrainingOptions.Stage;
 import parsimony.core.train.Tuning;
 
 /** What it costs to teach a model another kind of text, by each method, and what that gains and makes it forget. */
@@ -316,8 +315,8 @@ final class FinetuneSuite implements Suite {
 
         /** The model after the steps before the last, which are no fine-tuning. */
         private Transformer start(TechniqueSpec spec) throws IOException {
-            List<TechniqueSpec.Step<?>> steps = spec.steps();
-            if (steps.size() == 1) {
+            Optional<TechniqueSpec> before = spec.beforeLast();
+            if (before.isEmpty()) {
                 return request.model().transformer();
             }
             List<int[]> calibration = Calibration.windows(
@@ -325,25 +324,13 @@ final class FinetuneSuite implements Suite {
             TechniqueContext applying = TechniqueContext.of(request.backend())
                     .withCalibration(calibration)
                     .withSeed(request.seed());
-            return new TechniqueSpec(steps.subList(0, steps.size() - 1))
-                    .apply(request.model().transformer(), applying);
+            return before.get().apply(request.model().transformer(), applying);
         }
 
         private FineTuner.Setup setup(double rate) {
             int steps = steps(request);
-            TrainingOptions training = new TrainingOptions(
-                    List.of(new Stage(steps, context)),
-                    TOKENS_PER_STEP,
-                    TOKENS_PER_STEP,
-                    rate,
-                    Math.max(1, steps / 10),
-                    Schedule.COSINE,
-                    0,
-                    0.1,
-                    0.9,
-                    0.95,
-                    0,
-                    1);
+            TrainingOptions training =
+                    TrainingOptions.fineTuning(steps, context, TOKENS_PER_STEP, TOKENS_PER_STEP, rate);
             return new FineTuner.Setup(request.backend(), training, request.seed());
         }
 
@@ -360,21 +347,13 @@ final class FinetuneSuite implements Suite {
 
         /** What lives because of one forward pass, with the tape open if the method has a backward pass. */
         private long heldBytes(Tuning tuning, boolean backward) {
-            int[] inputs = new int[TOKENS_PER_STEP];
-            int[] targets = new int[TOKENS_PER_STEP];
-            int[] input = new int[context];
-            int[] target = new int[context];
-            for (int i = 0; i < TOKENS_PER_STEP / context; i++) {
-                data.read(i, context, input, target);
-                System.arraycopy(input, 0, inputs, i * context, context);
-                System.arraycopy(target, 0, targets, i * context, context);
-            }
+            TrainingData.Batch batch = data.batch(0, TOKENS_PER_STEP / context, context);
             Tape tape = new Tape();
             long before = liveHeap();
             if (backward) {
-                tape.record(() -> loss(tuning.model(), inputs, targets));
+                tape.record(() -> loss(tuning.model(), batch));
             } else {
-                loss(tuning.model(), inputs, targets);
+                loss(tuning.model(), batch);
             }
             long after = liveHeap();
             tape.backward();
@@ -383,9 +362,9 @@ final class FinetuneSuite implements Suite {
             return Math.max(0, after - before);
         }
 
-        private double loss(Transformer model, int[] inputs, int[] targets) {
-            Tensor logits = model.forward(ForwardContext.batch(ops, inputs, context));
-            return ops.crossEntropy(logits, targets, 1);
+        private double loss(Transformer model, TrainingData.Batch batch) {
+            Tensor logits = model.forward(ForwardContext.batch(ops, batch.inputs(), context));
+            return ops.crossEntropy(logits, batch.targets(), 1);
         }
 
         private static long liveHeap() {

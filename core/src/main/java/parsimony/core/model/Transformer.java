@@ -146,30 +146,49 @@ public final class Transformer {
     }
 
     private Transformer rebuilt(UnaryOperator<WeightStorage> matrices, UnaryOperator<Tensor> vectors) {
-        Map<String, WeightStorage> foundMatrices = matrices();
-        Map<String, Tensor> foundVectors = vectors();
+        Map<String, WeightStorage> newMatrices = new LinkedHashMap<>(matrices());
+        Map<String, Tensor> newVectors = new LinkedHashMap<>(vectors());
+        newMatrices.replaceAll((name, matrix) -> matrices.apply(matrix));
+        newVectors.replaceAll((name, vector) -> vectors.apply(vector));
+        Transformer result = reshaped(config, newMatrices, newVectors);
+        for (int i = 0; i < blocks.size(); i++) {
+            LlamaBlock block = (LlamaBlock) blocks.get(i);
+            LlamaBlock copy = (LlamaBlock) result.blocks.get(i);
+            copy.setLearnedPrefix(block.learnedPrefix());
+            for (int j = 0; j < block.linears().size(); j++) {
+                copy.linears().get(j).setAdapter(block.linears().get(j).adapter());
+            }
+        }
+        return result;
+    }
+
+    /**
+     * A model of other weights, and of another shape if these ask for it, whose blocks attend as this one's do.
+     *
+     * @param config of as many layers
+     * @param matrices by their names in a checkpoint
+     * @param vectors by their names in a checkpoint
+     * @throws IllegalArgumentException if a block is not Llama's
+     */
+    public Transformer reshaped(
+            TransformerConfig config, Map<String, WeightStorage> matrices, Map<String, Tensor> vectors) {
         Transformer result = of(config, new Weights() {
             @Override
             public WeightStorage matrix(String name, int rows, int columns) {
-                return matrices.apply(foundMatrices.get(name));
+                return matrices.get(name);
             }
 
             @Override
             public Tensor vector(String name, int size) {
-                return vectors.apply(foundVectors.get(name));
+                return vectors.get(name);
             }
         });
         for (int i = 0; i < blocks.size(); i++) {
             if (!(blocks.get(i) instanceof LlamaBlock block)) {
                 throw new IllegalArgumentException("blocks of the class "
-                        + blocks.get(i).getClass().getSimpleName() + " cannot be copied for training");
+                        + blocks.get(i).getClass().getSimpleName() + " cannot be given other weights");
             }
-            LlamaBlock copy = (LlamaBlock) result.blocks.get(i);
-            copy.setAttention(block.attention());
-            copy.setLearnedPrefix(block.learnedPrefix());
-            for (int j = 0; j < block.linears().size(); j++) {
-                copy.linears().get(j).setAdapter(block.linears().get(j).adapter());
-            }
+            ((LlamaBlock) result.blocks.get(i)).setAttention(block.attention());
         }
         return result;
     }

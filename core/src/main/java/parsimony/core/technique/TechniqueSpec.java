@@ -79,6 +79,13 @@ public record TechniqueSpec(List<Step<?>> steps) {
         return result;
     }
 
+    /** What is applied before the last step, if there is anything. */
+    public Optional<TechniqueSpec> beforeLast() {
+        return steps.size() == 1
+                ? Optional.empty()
+                : Optional.of(new TechniqueSpec(steps.subList(0, steps.size() - 1)));
+    }
+
     /**
      * Applies all steps to one matrix.
      *

@@ -108,16 +108,9 @@ public final class Trainer {
         @Override
         public double forward(int pass) {
             int sequences = options.tokensPerPass() / context;
-            int[] inputs = new int[sequences * context];
-            int[] targets = new int[sequences * context];
-            int[] input = new int[context];
-            int[] target = new int[context];
-            for (int i = 0; i < sequences; i++) {
-                data.read(firstSequence + (long) pass * sequences + i, context, input, target);
-                System.arraycopy(input, 0, inputs, i * context, context);
-                System.arraycopy(target, 0, targets, i * context, context);
-            }
-            return ops.crossEntropy(model.forward(ForwardContext.batch(ops, inputs, context)), targets, 1f / passes());
+            TrainingData.Batch batch = data.batch(firstSequence + (long) pass * sequences, sequences, context);
+            Tensor logits = model.forward(ForwardContext.batch(ops, batch.inputs(), context));
+            return ops.crossEntropy(logits, batch.targets(), 1f / passes());
         }
     }
 

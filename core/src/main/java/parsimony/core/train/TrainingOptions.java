@@ -45,6 +45,24 @@ public record TrainingOptions(
         }
     }
 
+    /** A fine-tuning: one stage, a tenth of it warm-up, then a cosine to a tenth of the rate; no weight decay. */
+    public static TrainingOptions fineTuning(
+            int steps, int context, int tokensPerStep, int tokensPerPass, double learningRate) {
+        return new TrainingOptions(
+                List.of(new Stage(steps, context)),
+                tokensPerStep,
+                tokensPerPass,
+                learningRate,
+                Math.max(1, steps / 10),
+                Schedule.COSINE,
+                0,
+                0.1,
+                0.9,
+                0.95,
+                0,
+                1);
+    }
+
     /** Steps of the whole training. */
     public int steps() {
         return stages.stream().mapToInt(Stage::steps).sum();

@@ -45,9 +45,8 @@ final class Panels {
     }
 
     // Eight or nine steps are written out, and where fewer are left the last is copied again: a method of more than 325
-    // bytes
-    // is never inlined, where within
-    // a large one that has used up its budget for inlining vectors would become objects.
+    // bytes is never inlined, where within a large one that has used up its budget for inlining vectors would become
+    // objects.
 
     private static void packWide(float[] source, int sourceOffset, int ld, int steps, float[] target, int offset) {
         int last = steps - 1;
