@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -12,12 +13,15 @@ import java.util.stream.IntStream;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.io.LanguageModel;
-import parsimony.core.model.AutoregressiveDecoding;
 import parsimony.core.model.DecodingStrategy.Generation;
 import parsimony.core.model.DecodingStrategy.Request;
 import parsimony.core.model.Sampler;
+import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
-import parsimony.core.text.StreamingDecoder;
+import parsimony.core.technique.Technique;
+import parsimony.core.technique.TechniqueContext;
+import parsimony.core.technique.TechniqueSpec;
+import parsimony.core.technique.Techniques;
 import parsimony.core.text.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,6 +40,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  parsimony generate --prompt 'public static int indexOf('",
+            "  parsimony generate --prompt 'public static int indexOf(' --strategy speculative:tokens=3 --show-accepted",
             "  parsimony generate --model stories260K.bin --temperature 0.8 --top-p 0.9 --seed 7"
         })
 final class Generate implements Callable<Integer> {
@@ -81,6 +86,25 @@ final class Generate implements Callable<Integer> {
                     + "(default: ${DEFAULT-VALUE}).")
     private double topP;
 
+    @Option(
+            names = "--strategy",
+            paramLabel = "SPEC",
+            converter = AppliedTechnique.Converter.class,
+            description = "How to write: a technique of speculative decoding with its options, such as "
+                    + "speculative:tokens=5; what stands before it with + is applied to the model first "
+                    + "(default: one token a pass).")
+    private AppliedTechnique strategy;
+
+    @Option(
+            names = "--show-accepted",
+            description =
+                    "Show which tokens were drafted and accepted, which rejected, and what stands in their place: in "
+                            + "colours, or where there are none as [accepted], ~rejected~ and +corrected+.")
+    private boolean showAccepted;
+
+    @Mixin
+    private CalibrationOptions calibration;
+
     @Spec
     private CommandSpec spec;
 
@@ -90,6 +114,14 @@ final class Generate implements Callable<Integer> {
         if (maxTokens < 0) {
             throw usage("--max-tokens must be 0 or more, not " + maxTokens);
         }
+        if (strategy != null && last(strategy.spec()).suite() != Technique.Suite.SPECULATIVE) {
+            throw usage("--strategy: " + last(strategy.spec()).name() + " is no way of writing; there are "
+                    + Techniques.all().stream()
+                            .filter(technique -> technique.suite() == Technique.Suite.SPECULATIVE)
+                            .map(Technique::name)
+                            .collect(Collectors.joining(", ")));
+        }
+        calibration.check();
         if (prompt != null && promptFile != null) {
             throw usage("--prompt and --prompt-file exclude each other");
         }
@@ -108,12 +140,39 @@ final class Generate implements Callable<Integer> {
         int room = context - tokens.length + 1;
         Request request = new Request(tokens, Math.min(maxTokens, room), stopTokens(opened), sampler);
         try (Backend backend = common.createBackend()) {
-            report(opened, tokens.length, write(opened, backend, text, request));
+            Transformer writer = strategy == null ? opened.transformer() : applied(opened, backend);
+            report(
+                    opened,
+                    tokens.length,
+                    write(opened, writer, backend, text, request),
+                    temperature == 0 || writer.decoding().isLossless());
         }
         if (maxTokens > room && spec.commandLine().getParseResult().hasMatchedOption("--max-tokens")) {
             spec.commandLine().getErr().println("the model's context ends after " + context + " tokens");
         }
         return 0;
+    }
+
+    private static Technique<?> last(TechniqueSpec spec) {
+        return spec.steps().getLast().technique();
+    }
+
+    private Transformer applied(LanguageModel opened, Backend backend) throws IOException {
+        boolean reads = strategy.spec().steps().stream()
+                .anyMatch(step -> step.technique().readsCalibration());
+        try (ProgressLine progress = new ProgressLine("preparing", 1)) {
+            return strategy.spec()
+                    .apply(
+                            opened.transformer(),
+                            TechniqueContext.of(backend)
+                                    .withCalibration(
+                                            reads
+                                                    ? calibration.sequences(
+                                                            opened, common.seed(), CalibrationOptions.SEQUENCES)
+                                                    : List.of())
+                                    .withSeed(common.seed())
+                                    .withProgress((what, done, total, bytes) -> progress.update(done, what)));
+        }
     }
 
     private Sampler sampler() {
@@ -143,35 +202,41 @@ final class Generate implements Callable<Integer> {
                 .collect(Collectors.toSet());
     }
 
-    private Generation write(LanguageModel opened, Backend backend, String text, Request request) {
+    private Generation write(LanguageModel opened, Transformer writer, Backend backend, String text, Request request) {
         PrintWriter out = spec.commandLine().getOut();
         out.print(text);
         out.flush();
-        StreamingDecoder decoder = new StreamingDecoder(opened.tokenizer());
-        Arrays.stream(request.prompt()).forEach(decoder::push);
-        int known = opened.tokenizer().size();
-        Generation generation = new AutoregressiveDecoding()
-                .generate(opened.transformer(), new Ops(backend), request, (token, origin) -> {
-                    // A model's vocabulary may be larger than its tokenizer's: those tokens stand for no text.
-                    out.print(token < known ? decoder.push(token) : "");
-                    out.flush();
-                });
-        out.println(decoder.flush());
+        GeneratedText generated = new GeneratedText(out, opened.tokenizer(), showAccepted);
+        Arrays.stream(request.prompt()).forEach(generated::prompt);
+        Generation generation = writer.decoding().generate(writer, new Ops(backend), request, generated);
+        generated.end();
         return generation;
     }
 
-    private void report(LanguageModel opened, int promptTokens, Generation generation) {
-        spec.commandLine()
-                .getErr()
-                .printf(
-                        Locale.ROOT,
-                        "%s: prompt %,d tokens in %.2f s, text %,d tokens in %.2f s (%.1f tokens/s)%n",
-                        opened.name(),
-                        promptTokens,
-                        generation.prefillNanos() / 1e9,
-                        generation.tokens().length,
-                        generation.decodeNanos() / 1e9,
-                        generation.modelPasses() * 1e9 / Math.max(1, generation.decodeNanos()));
+    private void report(LanguageModel opened, int promptTokens, Generation generation, boolean isLossless) {
+        PrintWriter err = spec.commandLine().getErr();
+        int tokens = generation.tokens().length;
+        err.printf(
+                Locale.ROOT,
+                "%s: prompt %,d tokens in %.2f s, text %,d tokens in %.2f s (%.1f tokens/s)%n",
+                opened.name(),
+                promptTokens,
+                generation.prefillNanos() / 1e9,
+                tokens,
+                generation.decodeNanos() / 1e9,
+                (strategy == null ? generation.modelPasses() : tokens) * 1e9 / Math.max(1, generation.decodeNanos()));
+        if (strategy != null) {
+            err.printf(
+                    Locale.ROOT,
+                    "%s: %,d passes, %.2f tokens each; %,d of %,d drafted tokens accepted; drafting took %.0f %% of the time%s%n",
+                    strategy.text(),
+                    generation.modelPasses(),
+                    tokens / (double) Math.max(1, generation.modelPasses()),
+                    generation.accepted(),
+                    generation.proposed(),
+                    100.0 * generation.draftNanos() / Math.max(1, generation.decodeNanos()),
+                    isLossless ? "" : "; this way of writing changes what is written");
+        }
     }
 
     private ParameterException usage(String message) {

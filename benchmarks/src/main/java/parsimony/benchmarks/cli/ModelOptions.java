@@ -1,11 +1,9 @@
 package parsimony.benchmarks.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import parsimony.core.io.GgufMetadata;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.io.LanguageModel.Embedded;
@@ -80,13 +78,7 @@ final class ModelOptions {
 
     /** The embedded model of that name; null if there is none, or a file has that name. */
     private static Embedded embedded(String name) {
-        if (name == null) {
-            return Embedded.TARGET;
-        }
-        List<Embedded> named = Arrays.stream(Embedded.values())
-                .filter(candidate -> candidate.modelName().equals(name))
-                .toList();
-        return named.isEmpty() || Files.exists(Path.of(name)) ? null : named.getFirst();
+        return name == null ? Embedded.TARGET : Embedded.named(name).orElse(null);
     }
 
     private static final class EmbeddedNames extends ArrayList<String> {

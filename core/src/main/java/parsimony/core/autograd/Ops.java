@@ -1,5 +1,6 @@
 package parsimony.core.autograd;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import parsimony.core.backend.Backend;
@@ -15,9 +16,28 @@ import parsimony.core.tensor.WeightStorage;
  */
 public final class Ops {
     private final Backend backend;
+    private final int rowsAtOnce;
 
     public Ops(Backend backend) {
+        this(backend, Integer.MAX_VALUE);
+    }
+
+    private Ops(Backend backend, int rowsAtOnce) {
         this.backend = backend;
+        this.rowsAtOnce = rowsAtOnce;
+    }
+
+    /**
+     * The same ops with products of so few rows at once that each row gets the bits that it would get alone: for tokens that are checked together and must come out as if they had
+     * been written one by one. Not for training.
+     */
+    public Ops rowByRow() {
+        return new Ops(backend, backend.rowsAlike());
+    }
+
+    /** Rows that are multiplied at once at most. */
+    public int rowsAtOnce() {
+        return rowsAtOnce;
     }
 
     public Backend backend() {
@@ -58,7 +78,17 @@ public final class Ops {
      */
     public Tensor multiply(Tensor x, Tensor weights) {
         Tensor y = Tensor.zeros(x.rows(), weights.dimension(0));
-        backend.multiply(x.matrix(), false, weights.matrix(), true, y.matrix(), false);
+        int step = Math.min(rowsAtOnce, Math.max(1, x.rows()));
+        for (int row = 0; row < x.rows(); row += step) {
+            int rows = Math.min(step, x.rows() - row);
+            backend.multiply(
+                    x.matrix().rows(row, rows),
+                    false,
+                    weights.matrix(),
+                    true,
+                    y.matrix().rows(row, rows),
+                    false);
+        }
         GradientSlot dx = x.gradientSlot();
         if (weights.isTrainable()) {
             onBackward(y, List.of(x), List.of(weights), dy -> {
@@ -92,10 +122,25 @@ public final class Ops {
      */
     public Tensor multiply(Tensor x, PreparedMatrix weights, int outputs) {
         Tensor y = Tensor.zeros(x.rows(), outputs);
-        weights.multiply(x, y);
+        if (x.rows() <= rowsAtOnce) {
+            weights.multiply(x, y);
+        } else {
+            multiplyInPieces(x, weights, y);
+        }
         GradientSlot dx = x.gradientSlot();
         onBackward(y, List.of(), List.of(), dy -> weights.multiplyTransposed(dy, dx.forAdding()));
         return y;
+    }
+
+    private void multiplyInPieces(Tensor x, PreparedMatrix weights, Tensor y) {
+        for (int row = 0; row < x.rows(); row += rowsAtOnce) {
+            int rows = Math.min(rowsAtOnce, x.rows() - row);
+            int from = row * x.columns();
+            Tensor part = Tensor.zeros(rows, y.columns());
+            weights.multiply(
+                    Tensor.of(Arrays.copyOfRange(x.array(), from, from + rows * x.columns()), rows, x.columns()), part);
+            System.arraycopy(part.array(), 0, y.array(), row * y.columns(), part.size());
+        }
     }
 
     /** Adds {@code bias} [n] to every row of {@code y} [m, n], in place. */

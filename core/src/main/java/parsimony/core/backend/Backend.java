@@ -22,6 +22,11 @@ public interface Backend extends AutoCloseable {
     /** Runs {@code task} for 0 … tasks − 1, in any order, on all threads; a call from inside a task runs in line. */
     void parallel(int tasks, IntConsumer task);
 
+    /** Rows up to which a product gives each row the bits that it gets alone, whatever the others are. */
+    default int rowsAlike() {
+        return 1;
+    }
+
     /** Brings a weight matrix into the form that this backend multiplies fastest. */
     PreparedMatrix prepare(WeightStorage storage);
 

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import parsimony.core.AtomicFile;
 import parsimony.core.ModelFormatException;
 import parsimony.core.Unfinished;
@@ -48,6 +49,13 @@ public record LanguageModel(String name, Transformer transformer, Tokenizer toke
 
         public String modelName() {
             return folder;
+        }
+
+        /** The embedded model of that name, unless a file has it. */
+        public static Optional<Embedded> named(String name) {
+            return Arrays.stream(values())
+                    .filter(model -> model.folder.equals(name) && !Files.exists(Path.of(name)))
+                    .findFirst();
         }
     }
 

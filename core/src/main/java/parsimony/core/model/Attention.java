@@ -87,9 +87,10 @@ final class Attention {
                         task.tiles,
                         new OfFirstRow(task.span.visibility()),
                         scoring(head));
-                attend(backend, task, rows, outputHeads.rows(head, group), logSumExp, head);
+                attend(backend, task, rows, outputHeads.rows(head, group), logSumExp, head, group);
             });
         } else {
+            int rowsAtOnce = context.ops().rowsAtOnce();
             backend.parallel(tasks.size() * group, i -> {
                 Task task = tasks.get(i / group);
                 int head = task.keyValueHead * group + i % group;
@@ -99,7 +100,8 @@ final class Attention {
                         head(task, queries.matrix(), head, context),
                         view(task.span, head, output.matrix()),
                         logSumExp,
-                        head * output.rows() + task.span.firstRow());
+                        head * output.rows() + task.span.firstRow(),
+                        rowsAtOnce);
             });
         }
         for (int i = 0; i < tasks.size(); i += keyValueHeads) {
@@ -284,11 +286,22 @@ final class Attention {
     }
 
     private void attend(
-            Backend backend, Task task, AttentionKernel.Head head, Matrix output, float[] logSumExp, int offset) {
+            Backend backend,
+            Task task,
+            AttentionKernel.Head head,
+            Matrix output,
+            float[] logSumExp,
+            int offset,
+            int rowsAtOnce) {
         if (task.cache != null && kernel instanceof RecurrentKernel recurrent) {
             recurrent.forward(backend, head, task.cache, task.keyValueHead, output);
-        } else {
+        } else if (output.rows() <= rowsAtOnce) {
             kernel.forward(backend, head, output, logSumExp, offset);
+        } else {
+            for (int row = 0; row < output.rows(); row += rowsAtOnce) {
+                int rows = Math.min(rowsAtOnce, output.rows() - row);
+                kernel.forward(backend, head.rows(row, rows), output.rows(row, rows), logSumExp, offset + row);
+            }
         }
     }
 

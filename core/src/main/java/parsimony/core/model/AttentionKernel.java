@@ -53,6 +53,17 @@ public interface AttentionKernel {
         public int position(int query) {
             return positions[firstPosition + query];
         }
+
+        /** The same for some of the queries. */
+        Head rows(int first, int count) {
+            return new Head(
+                    queries.rows(first, count),
+                    positions,
+                    firstPosition + first,
+                    tiles,
+                    new Visibility.OfRows(visibility, first),
+                    scoring);
+        }
     }
 
     /**

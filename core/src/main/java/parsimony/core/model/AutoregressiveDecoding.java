@@ -57,6 +57,7 @@ public final class AutoregressiveDecoding implements DecodingStrategy {
                 0,
                 0,
                 prefilled - started,
-                System.nanoTime() - prefilled);
+                System.nanoTime() - prefilled,
+                0);
     }
 }

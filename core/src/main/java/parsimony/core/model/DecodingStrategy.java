@@ -11,6 +11,11 @@ public interface DecodingStrategy {
     /** Writes the continuation of a prompt, and tells the listener of each token as soon as it stands. */
     Generation generate(Transformer model, Ops ops, Request request, Listener listener);
 
+    /** Whether the text is what one token a pass would give: the same tokens at temperature 0, the same distribution above. */
+    default boolean isLossless() {
+        return true;
+    }
+
     /**
      * What is to be written.
      *
@@ -60,6 +65,7 @@ public interface DecodingStrategy {
      * @param accepted proposed tokens that became part of the text
      * @param prefillNanos time to read the prompt
      * @param decodeNanos time from then on
+     * @param draftNanos the part of it that proposing took
      */
     record Generation(
             int[] tokens,
@@ -68,5 +74,6 @@ public interface DecodingStrategy {
             int proposed,
             int accepted,
             long prefillNanos,
-            long decodeNanos) {}
+            long decodeNanos,
+            long draftNanos) {}
 }

@@ -95,6 +95,32 @@ public record ForwardContext(Ops ops, int[] tokens, int[] positions, List<Span> 
         return new ForwardContext(ops, tokens, positions, spans);
     }
 
+    /**
+     * Continuations of one sequence that share beginnings: a token tree, each row after its ancestors.
+     *
+     * @param tokens of the rows from {@code first} on
+     * @param parents the row before row i in its branch, less than i, or −1 where it goes on from what is committed; all rows since the last commit
+     * @param first the row of the first token; the rows before it were read in earlier passes
+     */
+    public static ForwardContext tree(Ops ops, Sequence sequence, int[] tokens, int[] parents, int first) {
+        int[] depths = new int[parents.length];
+        for (int i = 0; i < parents.length; i++) {
+            if (parents[i] >= i) {
+                throw new IllegalArgumentException("row " + i + " of a tree cannot follow row " + parents[i]);
+            }
+            depths[i] = parents[i] < 0 ? 0 : depths[parents[i]] + 1;
+        }
+        int[] positions = new int[tokens.length];
+        for (int i = 0; i < tokens.length; i++) {
+            positions[i] = sequence.length() + depths[first + i];
+        }
+        return new ForwardContext(
+                ops,
+                tokens,
+                positions,
+                List.of(new Span(0, tokens.length, sequence, new Visibility.Tree(parents, first))));
+    }
+
     /** The next tokens of one sequence. */
     public static ForwardContext next(Ops ops, Sequence sequence, int... tokens) {
         int[] positions = new int[tokens.length];

@@ -33,14 +33,21 @@ public final class Transformer {
     private final List<Block> blocks;
     private final Tensor norm;
     private final Linear output;
+    private final DecodingStrategy decoding;
 
     private Transformer(
-            TransformerConfig config, WeightStorage embedding, List<Block> blocks, Tensor norm, Linear output) {
+            TransformerConfig config,
+            WeightStorage embedding,
+            List<Block> blocks,
+            Tensor norm,
+            Linear output,
+            DecodingStrategy decoding) {
         this.config = config;
         this.embedding = embedding;
         this.blocks = blocks;
         this.norm = norm;
         this.output = output;
+        this.decoding = decoding;
     }
 
     /** Puts a model together from weights under their names in a Hugging Face checkpoint. */
@@ -56,7 +63,8 @@ public final class Transformer {
         WeightStorage outputWeight = config.tiedEmbeddings()
                 ? embedding
                 : weights.matrix(OUTPUT + ".weight", config.vocabularySize(), config.hiddenSize());
-        return new Transformer(config, embedding, blocks, norm, new Linear(OUTPUT, outputWeight, null));
+        return new Transformer(
+                config, embedding, blocks, norm, new Linear(OUTPUT, outputWeight, null), new AutoregressiveDecoding());
     }
 
     /**
@@ -91,8 +99,13 @@ public final class Transformer {
 
     /** A model of the same weights whose layers can be changed without changing this one. */
     public Transformer copy() {
+        return withDecoding(decoding);
+    }
+
+    /** A copy that writes in another way. */
+    public Transformer withDecoding(DecodingStrategy other) {
         return new Transformer(
-                config, embedding, blocks.stream().map(Block::copy).toList(), norm, output.copy());
+                config, embedding, blocks.stream().map(Block::copy).toList(), norm, output.copy(), other);
     }
 
     /** Whether {@link #merged} can give a model: not where learned keys and values precede every text, for which no weights stand. */
@@ -190,7 +203,7 @@ public final class Transformer {
             }
             ((LlamaBlock) result.blocks.get(i)).setAttention(block.attention());
         }
-        return result;
+        return result.withDecoding(decoding);
     }
 
     /**
@@ -235,7 +248,17 @@ public final class Transformer {
      * @return [rows, vocabulary]
      */
     public Tensor logits(Ops ops, Tensor hidden) {
-        return output.forward(ops, ops.rmsNorm(hidden, norm, config.normEpsilon()));
+        return output.forward(ops, normalized(ops, hidden));
+    }
+
+    /**
+     * What the output matrix receives.
+     *
+     * @param hidden [rows, hidden], from {@link #hiddenStates}, all rows or some
+     * @return [rows, hidden]
+     */
+    public Tensor normalized(Ops ops, Tensor hidden) {
+        return ops.rmsNorm(hidden, norm, config.normEpsilon());
     }
 
     /**
@@ -259,6 +282,11 @@ public final class Transformer {
             hidden = Tensor.of(Arrays.copyOfRange(all, all.length - hidden.columns(), all.length), 1, hidden.columns());
         }
         return logits(ops, hidden);
+    }
+
+    /** How this model writes: one token a pass, unless a technique gave it another way. */
+    public DecodingStrategy decoding() {
+        return decoding;
     }
 
     /** A new, empty sequence for this model. */

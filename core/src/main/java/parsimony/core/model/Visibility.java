@@ -31,6 +31,46 @@ public interface Visibility {
     };
 
     /**
+     * What a token tree sees: a row sees all that is committed, its ancestors and itself. The branches of a tree stand at the same positions and do not see each other.
+     *
+     * @param parents the row before row i in its branch is {@code parents[i]}, less than i; −1 for none. All rows since the last commit
+     * @param first the row of query 0
+     */
+    record Tree(int[] parents, int first) implements Visibility {
+        @Override
+        public boolean visible(int query, KeyValueTile tile, int key) {
+            int row = tile.row(key);
+            int ancestor = first + query;
+            while (ancestor > row && ancestor >= 0) {
+                ancestor = parents[ancestor];
+            }
+            return row < 0 || ancestor == row;
+        }
+
+        @Override
+        public Coverage coverage(int firstQuery, int queries, KeyValueTile tile, int firstKey, int keys) {
+            return tile.row(firstKey + keys - 1) < 0 ? Coverage.ALL : Coverage.SOME;
+        }
+    }
+
+    /**
+     * The same for some of the queries.
+     *
+     * @param first the row of query 0
+     */
+    record OfRows(Visibility all, int first) implements Visibility {
+        @Override
+        public boolean visible(int query, KeyValueTile tile, int key) {
+            return all.visible(first + query, tile, key);
+        }
+
+        @Override
+        public Coverage coverage(int firstQuery, int queries, KeyValueTile tile, int firstKey, int keys) {
+            return all.coverage(first + firstQuery, queries, tile, firstKey, keys);
+        }
+    }
+
+    /**
      * A query sees the keys at its own position and before.
      *
      * @param positions query i stands at {@code positions[first + i]}

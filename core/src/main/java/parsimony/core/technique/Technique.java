@@ -28,6 +28,11 @@ public interface Technique<O extends Record> {
     /** What {@code compare} shows, as {@link TechniqueSpec#parse} reads it; its quick run shows only the first. */
     List<String> showcase();
 
+    /** Whether it looks at the calibration text, which otherwise need not be read. */
+    default boolean readsCalibration() {
+        return true;
+    }
+
     /** The comparison that shows it. */
     default Suite suite() {
         return Suite.COMPRESSION;

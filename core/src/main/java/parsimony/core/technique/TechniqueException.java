@@ -8,7 +8,7 @@ public class TechniqueException extends RuntimeException {
         super(message);
     }
 
-    TechniqueException(String message, Throwable cause) {
+    public TechniqueException(String message, Throwable cause) {
         super(message, cause);
     }
 }

@@ -81,7 +81,7 @@ public record TrainingOptions(
     }
 
     /** The learning rate of step {@code step}, counted from 0. */
-    double learningRate(int step) {
+    public double learningRate(int step) {
         if (step < warmupSteps) {
             return learningRate * (step + 1) / warmupSteps;
         }

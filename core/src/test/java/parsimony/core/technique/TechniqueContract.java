@@ -170,7 +170,8 @@ public abstract class TechniqueContract<O extends Record> {
         assertThat(sum).as("Σ |logit| of " + spec).isFinite().isPositive();
     }
 
-    private List<TechniqueSpec> showcase() {
+    /** What is applied to the tiny model. */
+    protected List<TechniqueSpec> showcase() {
         return TechniqueSpec.showcase(technique());
     }
 

@@ -27,6 +27,11 @@ public class ScalarBackend implements Backend {
     }
 
     @Override
+    public int rowsAlike() {
+        return Integer.MAX_VALUE;
+    }
+
+    @Override
     public void parallel(int tasks, IntConsumer task) {
         for (int i = 0; i < tasks; i++) {
             task.accept(i);

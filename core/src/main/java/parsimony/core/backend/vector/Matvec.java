@@ -296,8 +296,16 @@ public final class Matvec {
             sum2 = FloatVector.fromArray(SPECIES, w, at + 2 * stride).fma(broadcast(x, xOffset + i + 2), sum2);
             sum3 = FloatVector.fromArray(SPECIES, w, at + 3 * stride).fma(broadcast(x, xOffset + i + 3), sum3);
         }
-        for (; i < in; i++, at += stride) {
+        // Each input stays in its chain, so that zeros behind the last one change nothing: what a query does not see
+        // yet.
+        if (i < in) {
             sum0 = FloatVector.fromArray(SPECIES, w, at).fma(broadcast(x, xOffset + i), sum0);
+        }
+        if (i + 1 < in) {
+            sum1 = FloatVector.fromArray(SPECIES, w, at + stride).fma(broadcast(x, xOffset + i + 1), sum1);
+        }
+        if (i + 2 < in) {
+            sum2 = FloatVector.fromArray(SPECIES, w, at + 2 * stride).fma(broadcast(x, xOffset + i + 2), sum2);
         }
         FloatVector sum = sum0.add(sum1).add(sum2.add(sum3));
         (add ? FloatVector.fromArray(SPECIES, y, yOffset).add(sum) : sum).intoArray(y, yOffset);

@@ -50,6 +50,11 @@ public class VectorBackend extends ScalarBackend {
     }
 
     @Override
+    public int rowsAlike() {
+        return Matvec.VECTORS_AT_MOST;
+    }
+
+    @Override
     public void parallel(int tasks, IntConsumer task) {
         parallel.run(tasks, task);
     }
