@@ -12,44 +12,53 @@ import parsimony.speculative.TokenTree.Proposal;
  * norm(max(0, p − q)), and if none is left, a token is drawn from that (Leviathan et al., 2023, Alg. 1; Chen et al., 2023, Alg. 2; several proposals after one node:
  * SpecInfer, Miao et al., 2024, Alg. 2). After the last node a token is drawn from p.
  *
- * <p>A token that was chosen without drawing has q = 1. At temperature 0 the distribution p is a single 1, and the rule accepts just what the model would have said.
+ * <p>A token that was chosen without drawing has q = 1. At temperature 0 just what the model would have said is accepted.
  */
 final class SpeculativeSampling implements Acceptance {
     @Override
     public Verdict judge(TokenTree tree, Tensor logits, Sampler sampler, RandomGenerator random) {
         List<Integer> path = new ArrayList<>();
-        int node = 0;
         while (true) {
-            float[] p = sampler.distribution(Logits.row(logits, node));
-            int accepted = -1;
-            for (Proposal proposal : tree.proposals(node)) {
-                int token = tree.token(proposal.node());
-                float q = proposal.distribution() == null ? 1 : proposal.distribution()[token];
-                if (random.nextDouble() < (double) p[token] / q) {
-                    accepted = proposal.node();
-                    break;
-                }
-                p = residual(p, token, proposal.distribution());
-            }
-            if (accepted < 0) {
-                int next = sampler.temperature() == 0 ? only(p) : Sampler.draw(p, random.nextDouble());
+            int node = path.isEmpty() ? 0 : path.getLast();
+            Step step = sampler.temperature() == 0
+                    ? likeliest(tree, node, logits)
+                    : drawn(tree, node, sampler.distribution(Logits.row(logits, node)), random);
+            if (step.node < 0) {
                 List<Proposal> rejected = tree.proposals(node);
                 return new Verdict(
                         path.stream().mapToInt(i -> i).toArray(),
-                        next,
+                        step.token,
                         rejected.isEmpty() ? -1 : tree.token(rejected.getFirst().node()));
             }
-            path.add(accepted);
-            node = accepted;
+            path.add(step.node);
         }
     }
 
-    private static int only(float[] distribution) {
-        int token = 0;
-        while (distribution[token] == 0) {
-            token++;
+    /** The token that follows, and its node if it was proposed, else −1. */
+    private record Step(int token, int node) {}
+
+    /** Temperature 0, where p is a single 1. */
+    private static Step likeliest(TokenTree tree, int node, Tensor logits) {
+        int token = Logits.likeliest(logits, node);
+        int child = tree.proposals(node).stream()
+                .mapToInt(Proposal::node)
+                .filter(proposed -> tree.token(proposed) == token)
+                .findFirst()
+                .orElse(-1);
+        return new Step(token, child);
+    }
+
+    private static Step drawn(TokenTree tree, int node, float[] distribution, RandomGenerator random) {
+        float[] p = distribution;
+        for (Proposal proposal : tree.proposals(node)) {
+            int token = tree.token(proposal.node());
+            float q = proposal.distribution() == null ? 1 : proposal.distribution()[token];
+            if (random.nextDouble() < (double) p[token] / q) {
+                return new Step(token, proposal.node());
+            }
+            p = residual(p, token, proposal.distribution());
         }
-        return token;
+        return new Step(Sampler.draw(p, random.nextDouble()), -1);
     }
 
     /** norm(max(0, p − q)); p itself where nothing is left over, which happens only by rounding. */

@@ -12,10 +12,14 @@ import picocli.CommandLine.Help.Ansi.Style;
 
 /** Prints a text while it is written, and if asked what became of the tokens that were drafted. */
 final class GeneratedText implements Listener {
-    /** How tokens of one fate look: a colour, or a mark on both sides. */
+    /** How tokens of one fate look: a colour, or a mark on both sides of neighbours. */
     private record Look(IStyle colour, String before, String after) {
-        String of(String text, boolean coloured) {
-            return text.isEmpty() ? "" : coloured ? colour.on() + text + colour.off() : before + text + after;
+        String begin(boolean coloured) {
+            return coloured ? colour.on() : before;
+        }
+
+        String end(boolean coloured) {
+            return coloured ? colour.off() : after;
         }
     }
 
@@ -28,6 +32,7 @@ final class GeneratedText implements Listener {
     private final StreamingDecoder decoder;
     private final boolean showsOrigin;
     private final boolean colours = Terminal.coloursOutput();
+    private Look look;
 
     GeneratedText(PrintWriter out, Tokenizer tokenizer, boolean showsOrigin) {
         this.out = out;
@@ -59,13 +64,18 @@ final class GeneratedText implements Listener {
         return token < tokenizer.size();
     }
 
-    private void print(String text, Look look) {
-        out.print(showsOrigin && look != null ? look.of(text, colours) : text);
+    private void print(String text, Look next) {
+        if (showsOrigin && next != look && !text.isEmpty()) {
+            out.print((look == null ? "" : look.end(colours)) + (next == null ? "" : next.begin(colours)));
+            look = next;
+        }
+        out.print(text);
         out.flush();
     }
 
     /** Prints what was kept back of an unfinished character. */
     void end() {
-        out.println(decoder.flush());
+        print(decoder.flush(), look);
+        out.println(look == null ? "" : look.end(colours));
     }
 }

@@ -53,7 +53,7 @@ public interface Suite {
 
     /** The suites that there are. */
     static List<Suite> all() {
-        return List.of(new FinetuneSuite(), new AttentionSuite(), new KvCacheSuite());
+        return List.of(new FinetuneSuite(), new AttentionSuite(), new KvCacheSuite(), new SpeculativeSuite());
     }
 
     /** What the techniques of a kind show of themselves: all of it, or one row each. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,6 +55,40 @@ class GenerateTest {
         assertThat(generate("--max-tokens", 129).succeeds().err())
                 .contains("the model's context ends after 128 tokens");
         assertThat(generate("--max-tokens", 0).succeeds().out()).isEqualTo(System.lineSeparator());
+    }
+
+    @Test
+    void writes_the_same_text_in_every_lossless_way() {
+        String plain = generate("--prompt", "int x = x + x", "--max-tokens", 30).out();
+        for (String strategy : List.of("prompt-lookup:match=1", "jacobi", "lookahead", "speculative:draft=" + model)) {
+            Outcome outcome = generate("--prompt", "int x = x + x", "--max-tokens", 30, "--strategy", strategy)
+                    .succeeds();
+            assertThat(outcome.out()).as(strategy).isEqualTo(plain);
+            assertThat(outcome.err()).contains(strategy + ": ", "tokens each", "drafted tokens accepted");
+        }
+    }
+
+    @Test
+    void shows_what_was_accepted() {
+        Object[] prompt = {"--prompt", "int x", "--max-tokens", 12};
+        String plain = generate(prompt).out();
+        Object[] drafted = Stream.concat(
+                        Stream.of(prompt), Stream.of("--strategy", "speculative:draft=" + model, "--show-accepted"))
+                .toArray();
+        String shown = generate(drafted).succeeds().out();
+        assertThat(shown)
+                .as("a model accepts all that it drafts itself")
+                .contains("[")
+                .doesNotContain("~");
+        assertThat(shown.replace("[", "").replace("]", ""))
+                .isEqualTo(plain.replace("[", "").replace("]", ""));
+    }
+
+    @Test
+    void refuses_a_way_of_writing_that_is_none() {
+        generate("--strategy", "rtn:bits=4").isWronglyCalled("rtn is no way of writing", "prompt-lookup");
+        generate("--strategy", "speculativ").isWronglyCalled("speculative");
+        generate("--strategy", "speculative:draft=" + folder.resolve("none")).fails("speculative", "no such file");
     }
 
     @Test

@@ -62,6 +62,50 @@ class SuiteRunTest {
     }
 
     @Test
+    void comparesWaysOfWriting() throws IOException {
+        Path model = Cli.model(Files.createDirectory(folder.resolve("model")));
+        Cli.Outcome outcome = Cli.run(
+                "compare",
+                "--suite",
+                "speculative",
+                "--quick",
+                "--model",
+                model,
+                "--output",
+                folder.resolve("results"),
+                "--apply",
+                "speculative:tokens=2,draft=" + model,
+                "--apply",
+                "medusa:epochs=1,nodes=3");
+        outcome.succeeds();
+        JsonNode rows = JsonMapper.shared()
+                .readTree(folder.resolve("results/speculative.json").toFile())
+                .get("rows");
+        assertThat(rows.valueStream().map(row -> row.get("name").asString()))
+                .containsExactly(
+                        "speculative:tokens=2,draft=" + model,
+                        "editing: speculative:tokens=2,draft=" + model,
+                        "medusa:epochs=1,nodes=3",
+                        "editing: medusa:epochs=1,nodes=3",
+                        "drawing: medusa:epochs=1,nodes=3");
+        for (JsonNode row : rows) {
+            JsonNode values = row.get("values");
+            boolean draws = row.get("name").asString().startsWith("drawing");
+            assertThat(values.has("same")).isEqualTo(!draws);
+            assertThat(values.has("bits")).isEqualTo(draws);
+            if (!draws) {
+                assertThat(values.get("same").doubleValue()).isEqualTo(1);
+            }
+        }
+        JsonNode itself = rows.get(0).get("values");
+        assertThat(itself.get("acceptance").doubleValue())
+                .as("a model accepts all that it drafts itself")
+                .isEqualTo(1);
+        assertThat(itself.get("forced").doubleValue()).isEqualTo(1);
+        assertThat(itself.get("perPass").doubleValue()).isGreaterThan(2.5);
+    }
+
+    @Test
     void aSuiteThatDoesNotExistIsRefused() {
         Cli.run("compare", "--suite", "speed", "--output", folder.resolve("results"))
                 .isWronglyCalled("speed");

@@ -8,6 +8,7 @@ import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.tensor.AffineGroups;
+import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.SparseStorage;
 import parsimony.core.tensor.Tensor;
@@ -75,6 +76,9 @@ public class VectorBackend extends ScalarBackend {
         }
         if (storage instanceof SparseStorage sparse) {
             return new SparseMatrix(sparse, parallel, gemm);
+        }
+        if (storage instanceof DenseStorage dense && PanelMatrix.suits(dense)) {
+            return new PanelMatrix(dense, parallel, gemm);
         }
         return new RowMatrix(storage, matvec, gemm);
     }

