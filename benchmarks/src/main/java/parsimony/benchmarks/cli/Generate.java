@@ -224,7 +224,7 @@ final class Generate implements Callable<Integer> {
                 generation.prefillNanos() / 1e9,
                 tokens,
                 generation.decodeNanos() / 1e9,
-                (strategy == null ? generation.modelPasses() : tokens) * 1e9 / Math.max(1, generation.decodeNanos()));
+                tokens * 1e9 / Math.max(1, generation.decodeNanos()));
         if (strategy != null) {
             err.printf(
                     Locale.ROOT,

@@ -83,11 +83,11 @@ class SuiteRunTest {
                 .get("rows");
         assertThat(rows.valueStream().map(row -> row.get("name").asString()))
                 .containsExactly(
-                        "speculative:tokens=2,draft=" + model,
-                        "editing: speculative:tokens=2,draft=" + model,
-                        "medusa:epochs=1,nodes=3",
-                        "editing: medusa:epochs=1,nodes=3",
-                        "drawing: medusa:epochs=1,nodes=3");
+                        "speculative:draft=" + model + ",tokens=2",
+                        "editing: speculative:draft=" + model + ",tokens=2",
+                        "medusa:nodes=3,epochs=1",
+                        "editing: medusa:nodes=3,epochs=1",
+                        "drawing: medusa:nodes=3,epochs=1");
         for (JsonNode row : rows) {
             JsonNode values = row.get("values");
             boolean draws = row.get("name").asString().startsWith("drawing");

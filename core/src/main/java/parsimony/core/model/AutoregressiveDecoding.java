@@ -26,29 +26,31 @@ public final class AutoregressiveDecoding implements DecodingStrategy {
             Transformer model, Ops ops, Request request, Listener listener, Sequence sequence) {
         Sampler sampler = request.sampler();
         RandomGenerator random = sampler.newRandom();
-        sequence.reserve(request.prompt().length + Math.min(request.maxTokens(), MOST_RESERVED));
+        int[] prompt = request.prompt();
+        sequence.reserve(prompt.length + Math.min(request.maxTokens(), MOST_RESERVED));
         int[] written = new int[Math.min(request.maxTokens(), 256)];
         int count = 0;
         int passes = 0;
         boolean stopped = false;
         long started = System.nanoTime();
-        Tensor logits = model.read(ops, sequence, request.prompt());
+        if (prompt.length > 1) {
+            model.read(ops, sequence, Arrays.copyOf(prompt, prompt.length - 1));
+        }
         long prefilled = System.nanoTime();
+        int last = prompt[prompt.length - 1];
         while (count < request.maxTokens()) {
-            int token = sampler.sample(logits.array(), random);
-            if (request.stopTokens().contains(token)) {
+            Tensor logits = model.read(ops, sequence, last);
+            passes++;
+            last = sampler.sample(logits.array(), random);
+            if (request.stopTokens().contains(last)) {
                 stopped = true;
                 break;
             }
             if (count == written.length) {
                 written = Arrays.copyOf(written, 2 * count);
             }
-            written[count++] = token;
-            listener.token(token, Origin.MODEL);
-            if (count < request.maxTokens()) {
-                logits = model.read(ops, sequence, token);
-                passes++;
-            }
+            written[count++] = last;
+            listener.token(last, Origin.MODEL);
         }
         return new Generation(
                 Arrays.copyOf(written, count),

@@ -60,10 +60,10 @@ public interface DecodingStrategy {
      *
      * @param tokens the continuation, without the prompt and the stop token
      * @param stopped whether a stop token ended it
-     * @param modelPasses forward passes of the model after the prompt was read
+     * @param modelPasses forward passes of the model that gave tokens; the first reads the prompt's last token
      * @param proposed tokens that drafters proposed
      * @param accepted proposed tokens that became part of the text
-     * @param prefillNanos time to read the prompt
+     * @param prefillNanos time to read the prompt but its last token
      * @param decodeNanos time from then on
      * @param draftNanos the part of it that proposing took
      */

@@ -49,7 +49,7 @@ class AutoregressiveDecodingTest {
         assertThat(heard)
                 .containsExactlyElementsOf(
                         Arrays.stream(generation.tokens()).boxed().toList());
-        assertThat(generation.modelPasses()).isEqualTo(11);
+        assertThat(generation.modelPasses()).isEqualTo(12);
         assertThat(generation.stopped()).isFalse();
     }
 
