@@ -79,7 +79,8 @@ final class FineTune implements Callable<Integer> {
             names = "--data",
             paramLabel = "FILE",
             arity = "1..*",
-            description = "Text files to learn (default: the sources of " + ScalaText.NAME + ").")
+            description =
+                    "Text files to learn, or jars of Java sources (default: the sources of " + ScalaText.NAME + ").")
     private List<Path> data = List.of();
 
     @Option(
@@ -222,7 +223,7 @@ final class FineTune implements Callable<Integer> {
         if (data.isEmpty() && validation.isEmpty()) {
             return ScalaText.read();
         }
-        Corpus learned = data.isEmpty() ? ScalaText.read().training() : Texts.corpus(data);
+        Corpus learned = data.isEmpty() ? ScalaText.read().training() : Texts.toLearn(data);
         return validation.isEmpty() ? ScalaText.split(learned) : new ScalaText(learned, Texts.corpus(validation));
     }
 
