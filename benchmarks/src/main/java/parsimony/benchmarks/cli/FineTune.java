@@ -52,7 +52,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  parsimony finetune --method lora:rank=8 --output runs/scala",
             "  parsimony generate --adapter runs/scala/adapter --prompt 'def map[B]('",
-            "  parsimony finetune --method qlora --data notes.txt --output runs/notes"
+            "  parsimony finetune --method qlora --data notes.txt --output runs/notes",
+            "  parsimony finetune --model pruned --method lora --learning-rate 3e-3 --data libraries/*.jar --output runs/recovered"
         })
 final class FineTune implements Callable<Integer> {
     private static final int VALIDATIONS = 10;

@@ -47,8 +47,8 @@ final class AttentionSuite implements Suite {
     private static final int[] QUICK_MULTIPLES = {1, 2};
     private static final long TEXT_BYTES = 120_000;
     private static final long QUICK_TEXT_BYTES = 20_000;
-    private static final long LEAST_NANOSECONDS = 150_000_000;
-    private static final int MOST_RUNS = 15;
+    private static final long LEAST_NANOSECONDS = 600_000_000;
+    private static final int MOST_RUNS = 200;
 
     @Override
     public Technique.Suite kind() {
@@ -284,7 +284,7 @@ final class AttentionSuite implements Suite {
             while (runs < MOST_RUNS && (runs < 3 || spent < LEAST_NANOSECONDS)) {
                 baselines[runs] = time(baseline, head);
                 ours[runs] = time(kernel, head);
-                spent += ours[runs];
+                spent += baselines[runs] + ours[runs];
                 runs++;
             }
             double median = median(ours, runs);
