@@ -8,11 +8,12 @@ import parsimony.core.model.KeyValueTile;
 import parsimony.core.model.KvCache;
 import parsimony.core.model.RecurrentKernel;
 import parsimony.core.model.Visibility.Coverage;
+import parsimony.core.technique.TechniqueException;
 import parsimony.core.tensor.Matrix;
 
 /**
  * Attention with weights φ(q) · φ(k). Sums over keys then need not know the query: S = Σ φ(k) · [v, 1]ᵀ gives φ(q) · S = [numerator, denominator], whatever
- * the number of keys. Time grows linearly with the text.
+ * the number of keys. Time grows linearly with the text. Scores that are biased or capped, as ALiBi's are, are refused.
  *
  * <p>Texts go by in chunks: the keys that all later queries see are taken into S, and those that only some see, around the diagonal, are multiplied one by
  * one. The gradients flow through the same sums, forwards for the queries, backwards for keys and values.
@@ -65,6 +66,16 @@ final class KernelizedAttention implements RecurrentKernel {
         new Pass(backend, head, Float.NEGATIVE_INFINITY).backward(output, logSumExp, offset, dOutput, dQueries, dTiles);
     }
 
+    /** A product of features has no place for what is done to a score before its exponential. */
+    private void requirePlainScores(Scoring scoring) {
+        if (scoring.slope() != 0 || scoring.softCap() != 0) {
+            throw new TechniqueException(name + " attention never computes scores, so that they cannot be "
+                    + (scoring.slope() != 0
+                            ? "lowered with the distance: take positions other than alibi"
+                            : "capped: take another kernel"));
+        }
+    }
+
     /** The features of a head, and what is computed from them. */
     private final class Pass {
         private final Backend backend;
@@ -85,6 +96,7 @@ final class KernelizedAttention implements RecurrentKernel {
         Pass(Backend backend, AttentionKernel.Head head, float leastShift) {
             this.backend = backend;
             this.head = head;
+            requirePlainScores(head.scoring());
             headSize = head.queries().columns();
             features = map.features(headSize);
             int count = 0;

@@ -13,7 +13,8 @@ import parsimony.core.tensor.Matrix;
  * queries (Eqs. 10 to 12). A transformer then is a recurrent network: a token is generated from a state of a fixed size, in constant time (Eqs. 16 to 20).
  *
  * <p>Scores are not divided by √d, as in the paper. A model that was trained with a softmax cannot be read this way and must be trained on; rotary positions
- * are kept, though turned features are another thing than features of turned vectors.
+ * are kept, though turned features are another thing than features of turned vectors. With ALiBi's biases or capped scores, which need a score to change, it
+ * refuses to run.
  *
  * <p>Try: {@code linear}, then {@code parsimony train --from} the result, and generate a long text: no token takes longer than the one before.
  */

@@ -16,7 +16,7 @@ import parsimony.core.tensor.Matrix;
  *
  * <p>A vector w keeps the length of a normal one, and the features are drawn once from the seed and the layer; the paper also draws new ones while training.
  * Where the authors' code adds a small number to every feature, the greatest exponent is subtracted here, for each query and for all keys up to now, which
- * cancels.
+ * cancels. With ALiBi's biases or capped scores, which need a score to change, it refuses to run.
  *
  * <p>The error falls with 1 / √m where queries and keys are short vectors. The variance of a feature grows with exp(|x + y|²), so that long ones need very
  * many: with six normal numbers each, 512 features are still off by half as much as 8.

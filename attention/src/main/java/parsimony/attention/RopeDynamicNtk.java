@@ -23,12 +23,14 @@ import parsimony.core.tensor.Tensor;
 @Paper(survey = 152)
 public final class RopeDynamicNtk extends AttentionTechnique<RopeDynamicNtk.Options> {
     /**
-     * @param factor α, how steeply the stretch grows
+     * @param alpha α, how steeply the stretch grows
      * @param context L, positions that the model was trained on; none for what the model says of itself
      */
-    public record Options(double factor, Integer context) {
+    public record Options(double alpha, Integer context) {
         public Options {
-            RopePi.stretch(factor);
+            if (!(alpha >= 1 && alpha < Double.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException("alpha must be at least 1 and finite, not " + alpha);
+            }
             if (context != null) {
                 positive(context, "context");
             }
@@ -55,14 +57,14 @@ public final class RopeDynamicNtk extends AttentionTechnique<RopeDynamicNtk.Opti
             AttentionDesign before, TransformerConfig shape, Options options, int block, TechniqueContext context) {
         int trained = options.context == null ? shape.contextLength() : options.context;
         return before.withPositions(
-                new Encoding(shape.rope().encoding(shape.headSize()), shape.headSize(), options.factor, trained));
+                new Encoding(shape.rope().encoding(shape.headSize()), shape.headSize(), options.alpha, trained));
     }
 
     /** Rotary positions whose frequencies depend on the length of the text. */
-    record Encoding(Rope rope, int headSize, double factor, int trained) implements PositionEncoding {
+    record Encoding(Rope rope, int headSize, double alpha, int trained) implements PositionEncoding {
         /** The angles of a text of {@code length} positions. */
         Rope at(int length) {
-            double stretch = length <= trained ? 1 : factor * length / trained - (factor - 1);
+            double stretch = length <= trained ? 1 : alpha * length / trained - (alpha - 1);
             return rope.stretched(RopeNtk.factors(headSize, stretch), 1);
         }
 

@@ -15,7 +15,11 @@ import parsimony.core.tensor.Matrix;
 
 /** Attention with features against differences and against the softmax. */
 final class KernelizedChecks {
-    private static final int SIZE = 6;
+    /** Numbers of a head. */
+    static final int SIZE = 6;
+
+    private static final AttentionKernel.Scoring PLAIN =
+            new AttentionKernel.Scoring((float) (1 / Math.sqrt(SIZE)), 0, 0);
 
     private KernelizedChecks() {}
 
@@ -88,12 +92,12 @@ final class KernelizedChecks {
 
     /** The root of the mean square of (approximate − exact attention), over eight draws. */
     static double performerError(int features) {
-        Matrix exact = output(new NaiveAttention(), SHORT);
+        Matrix exact = output(new NaiveAttention(), SHORT, PLAIN);
         double squares = 0;
         for (int seed = 0; seed < 8; seed++) {
             Matrix directions = Performer.directions(features, SIZE, seed);
             Matrix estimate =
-                    output(new KernelizedAttention("test", new Performer.PositiveFeatures(directions)), SHORT);
+                    output(new KernelizedAttention("test", new Performer.PositiveFeatures(directions)), SHORT, PLAIN);
             for (int i = 0; i < exact.data().length; i++) {
                 double error = estimate.data()[i] - exact.data()[i];
                 squares += error * error / exact.data().length / 8;
@@ -104,10 +108,11 @@ final class KernelizedChecks {
 
     static Matrix performerOutput(int features, double length) {
         Matrix directions = Performer.directions(features, SIZE, 1);
-        return output(new KernelizedAttention("test", new Performer.PositiveFeatures(directions)), length);
+        return output(new KernelizedAttention("test", new Performer.PositiveFeatures(directions)), length, PLAIN);
     }
 
-    private static Matrix output(AttentionKernel kernel, double length) {
+    /** What a head of random queries, keys and values of this deviation gives. */
+    static Matrix output(AttentionKernel kernel, double length, AttentionKernel.Scoring scoring) {
         int rows = 100;
         int[] positions = IntStream.range(0, rows).toArray();
         Matrix output = random(rows, 1, 1);
@@ -119,7 +124,7 @@ final class KernelizedChecks {
                         0,
                         List.of(new KeyValueTile(random(rows, 3, length), random(rows, 4, 1), positions, 0)),
                         new Visibility.Causal(positions, 0),
-                        new AttentionKernel.Scoring((float) (1 / Math.sqrt(SIZE)), 0, 0)),
+                        scoring),
                 output,
                 new float[rows],
                 0);

@@ -17,7 +17,7 @@ class RopeDynamicNtkTest extends TechniqueContract<RopeDynamicNtk.Options> {
 
     @Override
     protected List<String> wrongOptions() {
-        return List.of("factor=0", "context=-5");
+        return List.of("alpha=0", "context=-5");
     }
 
     /** Up to the context that the model knows nothing changes; beyond it everything does. */

@@ -21,7 +21,8 @@ final class CalibrationOptions {
             names = "--calibration",
             paramLabel = "FILE",
             arity = "1..*",
-            description = "Text files that techniques may look at (default: commons-text 1.14.0).")
+            description =
+                    "Text files that techniques may look at, or jars of Java sources (default: commons-text 1.14.0).")
     private List<Path> files = List.of();
 
     @Option(
@@ -59,7 +60,7 @@ final class CalibrationOptions {
      * @param otherwise how many where the user did not say
      */
     List<int[]> sequences(LanguageModel model, long seed, int otherwise) throws IOException {
-        Corpus corpus = files.isEmpty() ? JavaText.calibration() : Texts.corpus(files);
+        Corpus corpus = files.isEmpty() ? JavaText.calibration() : Texts.toLearn(files);
         int length = Math.min(tokens, model.transformer().config().contextLength());
         return Calibration.windows(corpus, model.tokenizer(), count == null ? otherwise : count, length, seed);
     }

@@ -52,7 +52,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  parsimony finetune --method lora:rank=8 --output runs/scala",
             "  parsimony generate --adapter runs/scala/adapter --prompt 'def map[B]('",
-            "  parsimony finetune --method qlora --data notes.txt --output runs/notes"
+            "  parsimony finetune --method qlora --data notes.txt --output runs/notes",
+            "  parsimony finetune --model pruned --method lora --learning-rate 3e-3 --data libraries/*.jar --output runs/recovered"
         })
 final class FineTune implements Callable<Integer> {
     private static final int VALIDATIONS = 10;
@@ -79,7 +80,8 @@ final class FineTune implements Callable<Integer> {
             names = "--data",
             paramLabel = "FILE",
             arity = "1..*",
-            description = "Text files to learn (default: the sources of " + ScalaText.NAME + ").")
+            description =
+                    "Text files to learn, or jars of Java sources (default: the sources of " + ScalaText.NAME + ").")
     private List<Path> data = List.of();
 
     @Option(
@@ -222,7 +224,7 @@ final class FineTune implements Callable<Integer> {
         if (data.isEmpty() && validation.isEmpty()) {
             return ScalaText.read();
         }
-        Corpus learned = data.isEmpty() ? ScalaText.read().training() : Texts.corpus(data);
+        Corpus learned = data.isEmpty() ? ScalaText.read().training() : Texts.toLearn(data);
         return validation.isEmpty() ? ScalaText.split(learned) : new ScalaText(learned, Texts.corpus(validation));
     }
 

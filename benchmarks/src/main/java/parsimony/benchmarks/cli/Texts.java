@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import parsimony.benchmarks.compare.JavaText;
 import parsimony.core.text.Corpus;
 
 /** Text for a model to read, from files. */
@@ -24,11 +25,37 @@ final class Texts {
         }
     }
 
-    /** Files as they are, a document each. */
+    /** Files as they are, a document each; of jars the Java sources in them. */
     static Corpus corpus(List<Path> files) throws IOException {
-        List<Corpus.Document> documents = new ArrayList<>();
+        return together(files, Corpus.read(jars(files)));
+    }
+
+    /** As {@link #corpus}, but of jars without what shares text with the libraries that models are measured on. */
+    static Corpus toLearn(List<Path> files) throws IOException {
+        List<Path> jars = jars(files);
+        return jars.isEmpty()
+                ? corpus(files)
+                : together(
+                        files,
+                        Corpus.read(jars)
+                                .dropOverlapping(JavaText.heldOut(), JavaText.OVERLAP_THRESHOLD)
+                                .kept());
+    }
+
+    private static List<Path> jars(List<Path> files) {
+        return files.stream().filter(Texts::isJar).toList();
+    }
+
+    private static boolean isJar(Path file) {
+        return file.toString().endsWith(".jar");
+    }
+
+    private static Corpus together(List<Path> files, Corpus ofJars) throws IOException {
+        List<Corpus.Document> documents = new ArrayList<>(ofJars.documents());
         for (Path file : files) {
-            documents.add(new Corpus.Document(file.getFileName().toString(), read(file)));
+            if (!isJar(file)) {
+                documents.add(new Corpus.Document(file.getFileName().toString(), read(file)));
+            }
         }
         return Corpus.of(documents);
     }

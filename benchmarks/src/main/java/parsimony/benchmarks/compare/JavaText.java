@@ -11,6 +11,9 @@ import parsimony.core.text.Corpus;
 
 /** Real Java text that comes with the project's dependencies: source jars on the class path. */
 public final class JavaText {
+    /** A file that shares more of its text than this with a held-out one is not to be learned. */
+    public static final double OVERLAP_THRESHOLD = 0.1;
+
     /** A file of each library whose sources no embedded model was trained on. */
     private static final List<String> HELD_OUT =
             List.of("org/apache/commons/lang3/StringUtils.java", "org/apache/commons/collections4/MapUtils.java");

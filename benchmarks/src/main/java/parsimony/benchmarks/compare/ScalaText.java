@@ -17,7 +17,6 @@ public record ScalaText(Corpus training, Corpus heldOut) {
 
     private static final List<String> SOURCES = List.of("scala/collection/immutable/List.scala");
     private static final int HELD_OUT_EVERY = 10;
-    private static final double OVERLAP_THRESHOLD = 0.1;
 
     /** Reads and splits it. */
     public static ScalaText read() throws IOException {
@@ -34,6 +33,9 @@ public record ScalaText(Corpus training, Corpus heldOut) {
         }
         Corpus apart = Corpus.of(heldOut);
         return new ScalaText(
-                Corpus.of(training).dropOverlapping(apart, OVERLAP_THRESHOLD).kept(), apart);
+                Corpus.of(training)
+                        .dropOverlapping(apart, JavaText.OVERLAP_THRESHOLD)
+                        .kept(),
+                apart);
     }
 }

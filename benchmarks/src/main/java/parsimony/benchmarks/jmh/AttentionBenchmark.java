@@ -74,17 +74,18 @@ public class AttentionBenchmark {
 
     private VectorBackend backend;
     private AttentionKernel attention;
-    private AttentionKernel.Head head;
+    // Visible to the benchmark beside PyTorch, which gets the same numbers.
+    AttentionKernel.Head head;
     private AttentionKernel.Head lastQuery;
     private Matrix output;
     private Matrix lastOutput;
     private float[] logSumExp;
-    private Matrix dOutput;
-    private Matrix dQueries;
+    Matrix dOutput;
+    Matrix dQueries;
     private List<KeyValueTile> dTiles;
-    private Matrix a;
-    private Matrix b;
-    private Matrix c;
+    Matrix a;
+    Matrix b;
+    Matrix c;
 
     /** Counts floating-point operations, which JMH divides by the time. */
     @State(Scope.Thread)

@@ -6,7 +6,6 @@ import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -51,7 +50,7 @@ final class FinetuneSuite implements Suite {
     private static final long TEXT_BYTES = 40_000;
     private static final long QUICK_TEXT_BYTES = 8_000;
     private static final long CHOICE_BYTES = 15_000;
-    private static final int TIMED_STEPS = 5;
+    private static final int TIMED_STEPS = 15;
     private static final int CALIBRATION_WINDOWS = 64;
 
     @Override
@@ -78,8 +77,8 @@ final class FinetuneSuite implements Suite {
                 "New and old are bits per byte of samples of %,d bytes of every tenth file of %s, which is not trained on, and of commons-lang3 and commons-collections4, in windows of %d tokens."
                         .formatted(textBytes(request), ScalaText.NAME, context(request)),
                 "Gain is the share of full fine-tuning's gain in bits per byte of the new text.",
-                "Activations are what the tape keeps for the backward pass of %,d tokens; held is the heap that lives after the forward pass beyond what lived before. Step is the time of a step as a multiple of full fine-tuning's, measured in turn with it."
-                        .formatted(TOKENS_PER_STEP));
+                "Activations are what the tape keeps for the backward pass of %,d tokens; held is the heap that lives after the forward pass beyond what lived before. Step is the time of a step as a multiple of that of full fine-tuning between two of them, the median of %d."
+                        .formatted(TOKENS_PER_STEP, allSteps(request) / timingInterval(request)));
     }
 
     @Override
@@ -170,6 +169,14 @@ final class FinetuneSuite implements Suite {
 
     private static double[] rates(Request request) {
         return request.quick() ? QUICK_RATES : RATES;
+    }
+
+    private static int allSteps(Request request) {
+        return steps(request) * rates(request).length;
+    }
+
+    private static int timingInterval(Request request) {
+        return Math.max(2, allSteps(request) / TIMED_STEPS);
     }
 
     private static long textBytes(Request request) {
@@ -267,12 +274,13 @@ final class FinetuneSuite implements Suite {
             double bestRate = 0;
             double bestBits = Double.POSITIVE_INFINITY;
             Trainer bestTrainer = null;
+            StepTimes times = new StepTimes(baseline(), timingInterval(request));
             for (double factor : rates(request)) {
                 double rate = factor * tuner.learningRate();
                 Tuning tuning = tuner.prepare(start, last.options(), setup(rate));
                 Trainer trainer = tuning.trainer(data);
                 while (!trainer.isDone()) {
-                    trainer.runStep();
+                    times.run(trainer);
                     listener.doing("%s: learning rate %.1e, step %d of %d"
                             .formatted(spec, rate, trainer.step(), steps(request)));
                 }
@@ -308,7 +316,7 @@ final class FinetuneSuite implements Suite {
             }
             listener.doing(spec + ": memory and time");
             values.put("held", (double) heldBytes(best, bestTrainer.lastUpdate().activationBytes() > 0));
-            values.put("step", stepRatio(tuner, last.options(), start));
+            values.put("step", times.ratio());
             values.values().removeIf(value -> !Double.isFinite(value));
             listener.measured(new Row(spec.toString(), tuner.name(), Survey.title(tuner), values));
         }
@@ -372,36 +380,10 @@ final class FinetuneSuite implements Suite {
             return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
         }
 
-        /** The median time of a step over that of full fine-tuning, taken in turn. */
-        private <O extends Record> double stepRatio(FineTuner<O> tuner, O options, Transformer start) {
-            Trainer measured =
-                    tuner.prepare(start, options, setup(tuner.learningRate())).trainer(data);
-            Trainer full = baseline();
-            long[] ours = new long[TIMED_STEPS];
-            long[] fulls = new long[TIMED_STEPS];
-            for (int i = -1; i < TIMED_STEPS; i++) {
-                long first = time(measured);
-                long second = time(full);
-                if (i >= 0) {
-                    ours[i] = first;
-                    fulls[i] = second;
-                }
-            }
-            Arrays.sort(ours);
-            Arrays.sort(fulls);
-            return (double) ours[TIMED_STEPS / 2] / fulls[TIMED_STEPS / 2];
-        }
-
         private Trainer baseline() {
             FullFineTuning full = new FullFineTuning();
             return full.prepare(request.model().transformer(), full.defaults(), setup(full.learningRate()))
                     .trainer(data);
-        }
-
-        private static long time(Trainer trainer) {
-            long started = System.nanoTime();
-            trainer.runStep();
-            return System.nanoTime() - started;
         }
     }
 }

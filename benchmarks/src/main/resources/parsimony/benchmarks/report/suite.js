@@ -45,14 +45,25 @@
     return tip;
   }
 
+  // Doublings where there are few of them, so that an axis has more than two numbers.
+  function base(key) {
+    const values = record.rows.map((row) => row.values[key]).filter((value) => value > 0);
+    return Math.max(...values) < 100 * Math.min(...values) ? 2 : 10;
+  }
+
   function axis(key, logarithmic, colours, soft) {
     return {
       type: logarithmic ? "log" : "value",
       scale: true,
-      ...(logarithmic && { min: ({ min }) => min / 1.3, max: ({ max }) => max * 1.3 }),
+      ...(logarithmic && { min: ({ min }) => min / 1.3, max: ({ max }) => max * 1.3, logBase: base(key) }),
       name: columns[key].title,
       nameTextStyle: soft,
-      axisLabel: { ...soft, hideOverlap: true, formatter: (value) => text(key, value) },
+      axisLabel: {
+        ...soft,
+        hideOverlap: true,
+        formatter: (value) => text(key, value),
+        ...(logarithmic && { showMinLabel: false, showMaxLabel: false }), // They are no round numbers
+      },
       axisLine: { show: true, lineStyle: { color: colours("--line") } },
       axisTick: { show: false },
       splitLine: { lineStyle: { color: colours("--line") } },
@@ -77,11 +88,10 @@
         label: {
           show: true,
           position: "right",
-          color: colours("--soft"),
+          color: plot.lines ? colours(colourVariable(name)) : colours("--soft"),
           fontSize: 11,
           formatter: ({ data }) => data.note,
         },
-        labelLayout: { hideOverlap: true },
         data: record.rows
           .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
           .filter((point) => point.row.series === name && Number.isFinite(point.x) && Number.isFinite(point.y))
@@ -97,7 +107,7 @@
     return {
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      grid: { left: 4, right: 90, top: 40, bottom: 34, containLabel: true },
+      grid: { left: 4, right: plot.lines ? 150 : 90, top: 40, bottom: 34, containLabel: true },
       tooltip: {
         trigger: "item",
         confine: true,
@@ -112,17 +122,47 @@
     };
   }
 
+  const LABEL_HEIGHT = 12;
+  const BELOW_PLOT = 50;
+
+  /** Moves the labels of lines that end at the same place apart. */
+  function spread(chart, drawn) {
+    const ends = {};
+    for (const { id, data } of drawn) {
+      for (const item of data.filter(({ note }) => note)) {
+        const y = chart.convertToPixel({ seriesId: id }, item.value)[1];
+        (ends[item.value[0]] ??= []).push({ item, y, moved: y });
+      }
+    }
+    for (const labels of Object.values(ends)) {
+      labels.sort((a, b) => a.y - b.y);
+      let limit = -Infinity;
+      for (const label of labels) {
+        label.moved = Math.max(label.y, limit);
+        limit = label.moved + LABEL_HEIGHT;
+      }
+      limit = chart.getHeight() - BELOW_PLOT;
+      for (const label of labels.reverse()) {
+        label.moved = Math.min(label.moved, limit);
+        limit = label.moved - LABEL_HEIGHT;
+        label.item.label = { offset: [0, label.moved - label.y] };
+      }
+    }
+    chart.setOption({ series: drawn });
+  }
+
   const charts = [];
 
-  function draw() {
+  function drawOne({ chart, plot }) {
     const style = getComputedStyle(document.documentElement);
-    for (const { chart, plot } of charts) {
-      chart.setOption(
-        option(plot, (variable) => style.getPropertyValue(variable).trim()),
-        { notMerge: true },
-      );
+    const drawing = option(plot, (variable) => style.getPropertyValue(variable).trim());
+    chart.setOption(drawing, { notMerge: true });
+    if (plot.lines) {
+      spread(chart, drawing.series);
     }
   }
+
+  const draw = () => charts.forEach(drawOne);
 
   function emphasise(row, type) {
     for (const { chart } of charts) {
@@ -144,7 +184,10 @@
     node.setAttribute("aria-label", `${plot.title}. The table has the same numbers.`);
     chart.on("click", ({ data }) => table.show(data.row));
     charts.push({ chart, plot });
-    new ResizeObserver(() => chart.resize()).observe(node);
+    new ResizeObserver(() => {
+      chart.resize();
+      drawOne({ chart, plot });
+    }).observe(node);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   draw();

@@ -54,6 +54,7 @@ class SuiteRunTest {
         assertThat(lora.get("activations").doubleValue()).isPositive();
         assertThat(mezo.get("activations").doubleValue()).isZero();
         assertThat(mezo.get("optimizer").doubleValue()).isZero();
+        assertThat(mezo.get("step").doubleValue()).isPositive();
         assertThat(outcome.out()).contains("lora:rank=2", "full-finetuning");
         assertThat(folder.resolve("results/finetune.html"))
                 .content()

@@ -4,8 +4,6 @@ import java.util.List;
 import parsimony.core.model.Transformer;
 import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueException;
-import parsimony.core.train.TrainingOptions.Schedule;
-import parsimony.core.train.TrainingOptions.Stage;
 
 /** The training that a fine-tuning technique gets where it is applied like any other: on the calibration text. */
 final class CalibrationTraining {
@@ -27,19 +25,8 @@ final class CalibrationTraining {
         int length = texts.stream().mapToInt(text -> text.length - 1).min().getAsInt();
         int sequences = Math.min(SEQUENCES_PER_STEP, texts.size());
         int steps = Math.ceilDiv(EPOCHS * texts.size(), sequences);
-        TrainingOptions training = new TrainingOptions(
-                List.of(new Stage(steps, length)),
-                sequences * length,
-                sequences * length,
-                GENTLENESS * tuner.learningRate(),
-                Math.ceilDiv(steps, 10),
-                Schedule.COSINE,
-                0,
-                0,
-                0.9,
-                0.95,
-                0,
-                1);
+        TrainingOptions training = TrainingOptions.fineTuning(
+                steps, length, sequences * length, sequences * length, GENTLENESS * tuner.learningRate());
         Tuning tuning = tuner.prepare(model, options, new FineTuner.Setup(context.backend(), training, context.seed()));
         Trainer trainer = tuning.trainer((sequence, count, inputs, targets) -> {
             int[] text = texts.get((int) (sequence % texts.size()));
