@@ -14,10 +14,10 @@ import parsimony.speculative.Drafter.Verified;
 
 /**
  * What all techniques here share: a drafter proposes, the model reads the last token of the text and all proposals in one pass, an {@link Acceptance} chooses, and the caches keep the
- * accepted branch. The model's products are computed so that each row has the bits it would have alone.
+ * accepted branch. The model's products are computed so that each row has the bits it would have alone, and those of a chain are to the bit what one token a pass gives.
  *
- * <p>A cache that drops or rounds entries does so after a pass, when several tokens have become text, and not after each: there the text may differ from what one token a pass
- * gives.
+ * <p>Between the keys of a branch lie those of others, so that attention adds them up in another order: in a tree the last bit may differ, and two tokens that are likely alike may change places. A cache that
+ * drops entries does so after a pass, when several tokens have become text, and not after each: there the text may differ from what one token a pass gives.
  */
 final class DraftAndVerify implements DecodingStrategy {
     /** Tokens to be written that memory is set aside for at once. */

