@@ -52,7 +52,11 @@ public final class H2o extends CacheTechnique<H2o.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("h2o:heavy=0.1,recent=0.1", "h2o:heavy=0.25,recent=0.25", "h2o:heavy=0.05,recent=0.05");
+        return List.of(
+                "h2o:heavy=0.1,recent=0.1",
+                "h2o:heavy=0.25,recent=0.25",
+                "h2o:heavy=0.05,recent=0.05",
+                "h2o:heavy=0.02,recent=0.18");
     }
 
     @Override

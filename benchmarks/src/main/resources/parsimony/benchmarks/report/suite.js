@@ -61,10 +61,14 @@
 
   function option(plot, colours) {
     const soft = { color: colours("--soft"), fontSize: 12 };
+    // A line joins the rows of one set of options, as one thing that is measured at several places.
+    const lines = (name) =>
+      plot.lines ? [...new Set(record.rows.filter((row) => row.series === name).map((row) => row.name))] : [null];
     const series = names
       .filter((name) => !hidden.has(name))
-      .map((name) => ({
-        id: name,
+      .flatMap((name) => lines(name).map((line) => [name, line]))
+      .map(([name, line]) => ({
+        id: line ?? name,
         name,
         type: plot.lines ? "line" : "scatter",
         symbol: "path://" + shape(name),
@@ -84,7 +88,8 @@
         labelLayout: { hideOverlap: true },
         data: record.rows
           .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
-          .filter((point) => point.row.series === name && Number.isFinite(point.x) && Number.isFinite(point.y))
+          .filter((point) => point.row.series === name && (line === null || point.row.name === line))
+          .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y))
           .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
           .sort((a, b) => a.x - b.x)
           .map((point, index, all) => ({
