@@ -12,7 +12,7 @@ import parsimony.core.technique.Paper;
  * Sequence#fork} and {@link BlockPool}.
  *
  * <p>Deviations: every layer has a table of its own, which lets layers differ; and where the paper's kernel follows the table, ours, which may be any, is given one tile: a view if the blocks
- * lie next to one another, as the pool tries to place them, and a copy otherwise. So it adds in the same order and gives the same bits as without pages. Swapping and recomputing of
+ * lie next to one another, and a copy otherwise. So that this is rare, a sequence that has no room to grow moves to where there is some. So it adds in the same order and gives the same bits as without pages. Swapping and recomputing of
  * preempted sequences (Section 4.5) are left to the caller, who is told when the pool is full.
  *
  * <p>Try: {@code paged:limit=4m}, and read until it is full.

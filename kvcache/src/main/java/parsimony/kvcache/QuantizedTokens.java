@@ -120,6 +120,7 @@ final class QuantizedTokens {
     final class Decoder {
         private final float[] blockScales = new float[blockNumbers];
         private final float[] blockMinima = new float[blockNumbers];
+        private final float[] blockDecoded = new float[blockNumbers];
 
         private Decoder() {}
 
@@ -154,44 +155,55 @@ final class QuantizedTokens {
                 System.arraycopy(blockMinima, 0, blockMinima, known, count);
             }
             for (int number = 0; number < blockNumbers; number += blockWords) {
-                int count = Math.min(blockWords, blockNumbers - number);
+                int end = Math.min(number + blockWords, blockNumbers);
                 int shift = number / blockWords * bits;
-                decodeRun(block * blockWords, count, shift, blockScales, blockMinima, number, x, offset + number);
+                decodeRun(number, end, block * blockWords - number, shift, blockScales, blockMinima, blockDecoded);
+            }
+            System.arraycopy(blockDecoded, 0, x, offset, blockNumbers);
+        }
+
+        /**
+         * The numbers {@code from … to − 1}, whose words are so many places further. All floats have the index of the loop and nothing else: only then does the compiler see that what is stored
+         * is not loaded again, and makes this a loop over vectors.
+         */
+        private void decodeRun(
+                int from, int to, int words, int shift, float[] scale, float[] minimum, float[] decoded) {
+            int mask = (1 << bits) - 1;
+            for (int i = from; i < to; i++) {
+                decoded[i] = (codes[words + i] >>> shift & mask) * scale[i] + minimum[i];
             }
         }
 
         private void decodeCells(int block, float[] x, int offset) {
             int cell = block * blockCells;
+            int word = 0;
+            int shift = 0;
             for (int token = 0; token < group; token++) {
                 for (int channel = 0; channel < headSize; channel += cellChannels, cell++) {
                     float scale = Float.float16ToFloat(scales[cell]);
                     float minimum = Float.float16ToFloat(minima[cell]);
-                    int number = token * headSize + channel;
-                    int end = token * headSize + Math.min(headSize, channel + cellChannels);
-                    while (number < end) {
-                        int word = number % blockWords;
-                        int count = Math.min(end - number, blockWords - word);
-                        int shift = number / blockWords * bits;
-                        decodeRun(block * blockWords + word, count, shift, scale, minimum, x, offset + number);
-                        number += count;
+                    int to = offset + token * headSize + channel;
+                    int left = Math.min(cellChannels, headSize - channel);
+                    while (left > 0) {
+                        int count = Math.min(left, blockWords - word);
+                        decodeRun(to, to + count, block * blockWords + word - to, shift, scale, minimum, x);
+                        word += count;
+                        to += count;
+                        left -= count;
+                        if (word == blockWords) {
+                            word = 0;
+                            shift += bits;
+                        }
                     }
                 }
             }
         }
-    }
 
-    private void decodeRun(
-            int word, int count, int shift, float[] scales, float[] minima, int first, float[] x, int to) {
-        int mask = (1 << bits) - 1;
-        for (int i = 0; i < count; i++) {
-            x[to + i] = (codes[word + i] >>> shift & mask) * scales[first + i] + minima[first + i];
-        }
-    }
-
-    private void decodeRun(int word, int count, int shift, float scale, float minimum, float[] x, int to) {
-        int mask = (1 << bits) - 1;
-        for (int i = 0; i < count; i++) {
-            x[to + i] = (codes[word + i] >>> shift & mask) * scale + minimum;
+        private void decodeRun(int from, int to, int words, int shift, float scale, float minimum, float[] decoded) {
+            int mask = (1 << bits) - 1;
+            for (int i = from; i < to; i++) {
+                decoded[i] = (codes[words + i] >>> shift & mask) * scale + minimum;
+            }
         }
     }
 

@@ -31,11 +31,6 @@ import parsimony.core.text.Tokenizer;
 
 /** What a smaller cache of keys and values loses and forgets, and what it saves, over the length of the text. */
 final class KvCacheSuite implements Suite {
-    /** What the caches of all sequences of a batch may take together. */
-    private static final String LIMIT = "1g";
-
-    private static final long LIMIT_BYTES = 1L << 30;
-
     /** Tokens of the texts for quality, if the model's context is longer. */
     private static final int MOST_TOKENS = 2048;
 
@@ -53,12 +48,14 @@ final class KvCacheSuite implements Suite {
      * @param longText tokens of the long text
      * @param lengths of texts behind which is written
      * @param steps tokens that are written
+     * @param megabytes of 2²⁰ bytes that the caches of all sequences of a batch may take together
      */
-    private record Extent(int documents, int needles, int longText, List<Integer> lengths, int steps) {
+    private record Extent(
+            int documents, int needles, int longText, List<Integer> lengths, int steps, int megabytes) {
         static Extent of(Request request) {
             return request.quick()
-                    ? new Extent(3, 6, 2048, List.of(512, 2048), 8)
-                    : new Extent(12, 32, 16_384, List.of(512, 2048, 8192, 32_768), 32);
+                    ? new Extent(2, 4, 2048, List.of(512, 2048), 8, 128)
+                    : new Extent(12, 24, 16_384, List.of(512, 2048, 8192, 32_768), 16, 512);
         }
     }
 
@@ -82,13 +79,12 @@ final class KvCacheSuite implements Suite {
                         .formatted(extent.needles),
                 "Rows with a length and bits: files one after the other, read as one text, %d tokens a pass; bits of a byte from the beginning to there, for the first row of each technique."
                         .formatted(LONG_TEXT_PASS),
-                "Rows with a length and a speed: a model of the shape of Llama 3.2 1B with random weights, of which there is an eighth of the layers and of the vocabulary, and a cache that is filled with random keys and values up to the length, of which budgets are shares. Held is for this eighth; decode is the speed of writing %d tokens there, as a multiple of the full cache's, measured in turn with it. Sequences are how many fit in %s, one after the other, if each may become that long, which the full cache reserves, and is as long as a file of those libraries, cut at the length."
-                        .formatted(extent.steps, "1 GiB"));
+                "Rows with a length and a speed: a model of the shape of Llama 3.2 1B with random weights, of which there is an eighth of the layers and of the vocabulary, and a cache that is filled with random keys and values up to the length, of which budgets are shares. Held is for this eighth; decode is the speed of writing %d tokens there, as a multiple of the full cache's, measured in turn with it. Sequences are how many fit in %d MiB, one after the other, if each may become that long, which the full cache reserves, and is as long as a file of those libraries, cut at the length."
+                        .formatted(extent.steps, extent.megabytes));
     }
 
     private static int context(Request request) {
-        return Math.min(
-                MOST_TOKENS, request.model().transformer().config().contextLength());
+        return Math.min(MOST_TOKENS, request.model().transformer().config().contextLength());
     }
 
     @Override
@@ -102,7 +98,7 @@ final class KvCacheSuite implements Suite {
                 new Column("each", "a token", "Each token", "bytes held for a token of the text", Unit.BYTES, false),
                 new Column("share", "of full", "Of full", "bytes as a share of the full cache's", Unit.SHARE, false),
                 new Column("decode", "decode", "Decode", "speed as a multiple of the full cache's", Unit.TIMES, true),
-                new Column("sequences", "fit", "Sequences", "that fit in " + LIMIT, Unit.COUNT, true));
+                new Column("sequences", "fit", "Sequences", "that fit in the same memory", Unit.COUNT, true));
     }
 
     @Override
@@ -170,6 +166,7 @@ final class KvCacheSuite implements Suite {
         private final Optional<Needles> needles;
         private final LargeModel largeModel;
         private final Map<Integer, Transformer> largeByContext = new HashMap<>();
+        private final Map<Integer, Long> fullLargeBytes = new HashMap<>();
         private final Set<String> readOn = new HashSet<>();
         private double fullBits;
         private double fullNeedleBits;
@@ -232,6 +229,10 @@ final class KvCacheSuite implements Suite {
                 fullNeedleBits = texts.bits(ops, model);
                 undeclaredNeedleBits = texts.bitsUndeclared(ops, model);
             });
+            // So that the first to be measured finds everything compiled.
+            int shortest = extent.lengths.getFirst();
+            Transformer large = largeByContext.get(shortest);
+            largeModel.decodeRatio(ops, large, large, shortest, 2 * extent.steps);
             for (TechniqueSpec spec : request.techniques()) {
                 try {
                     measure(spec);
@@ -323,22 +324,22 @@ final class KvCacheSuite implements Suite {
             Transformer changed = cache.apply(full, techniqueContext());
             Map<String, Double> values = new HashMap<>();
             values.put("tokens", (double) tokens);
-            memory(values, tokens, largeModel.bytes(changed, tokens), largeModel.bytes(full, tokens));
-            values.put("decode", largeModel.decodeRatio(ops, changed, full, tokens, extent.steps, 4));
+            memory(values, tokens, largeModel.bytes(changed, tokens), fullLargeBytes.computeIfAbsent(tokens, length -> largeModel.bytes(full, length)));
+            values.put("decode", largeModel.decodeRatio(ops, changed, full, tokens, extent.steps));
             Optional<TechniqueSpec> limited = limited(cache);
             values.put("sequences", (double) largeModel.sequencesThatFit(
                     limited.isPresent() ? limited.get().apply(full, techniqueContext()) : changed,
                     files.stream().mapToInt(file -> file.length).toArray(),
                     limited.isPresent(),
-                    LIMIT_BYTES));
+                    (long) extent.megabytes << 20));
             return values;
         }
 
         /** The technique with the limit as its own, if it knows of one. */
-        private static Optional<TechniqueSpec> limited(TechniqueSpec cache) {
+        private Optional<TechniqueSpec> limited(TechniqueSpec cache) {
             String text = cache.toString();
             try {
-                return Optional.of(TechniqueSpec.parse(text + (text.contains(":") ? "," : ":") + "limit=" + LIMIT));
+                return Optional.of(TechniqueSpec.parse(text + (text.contains(":") ? "," : ":") + "limit=" + extent.megabytes + "m"));
             } catch (OptionException e) {
                 return Optional.empty();
             }

@@ -28,6 +28,9 @@ final class LargeModel {
 
     private static final int ROWS_PER_PASS = 128;
 
+    /** Tokens that are written before time is taken. */
+    private static final int WARM_UP = 4;
+
     private final Transformer weights;
     private final Matrix keys;
     private final Matrix values;
@@ -44,12 +47,7 @@ final class LargeModel {
     static LargeModel eighth(long seed) {
         TransformerConfig whole = ModelSynthesizer.Shape.LLAMA_3_2_1B.config();
         return new LargeModel(
-                shape(
-                        whole,
-                        whole.vocabularySize() / PARTS,
-                        whole.layers() / PARTS,
-                        whole.contextLength()),
-                seed);
+                shape(whole, whole.vocabularySize() / PARTS, whole.layers() / PARTS, whole.contextLength()), seed);
     }
 
     /** A model of any shape. */
@@ -126,36 +124,32 @@ final class LargeModel {
         }
     }
 
-    /**
-     * How many times faster than another a model writes {@code steps} tokens behind a text of that length; they are measured in turn.
-     *
-     * @param turns into which the steps are cut
-     */
-    double decodeRatio(Ops ops, Transformer model, Transformer baseline, int tokens, int steps, int turns) {
+    /** How many times faster than another a model writes tokens behind a text of that length; they take turns token by token. */
+    double decodeRatio(Ops ops, Transformer model, Transformer baseline, int tokens, int steps) {
         try (Sequence ours = model.newSequence();
                 Sequence theirs = baseline.newSequence()) {
-            for (Sequence sequence : List.of(ours, theirs)) {
-                Transformer of = sequence == ours ? model : baseline;
-                sequence.reserve(tokens + 2 * steps);
-                fill(of, sequence, tokens);
-                decode(ops, of, sequence, steps / turns); // whatever the first steps have to prepare
-            }
+            ours.reserve(tokens + WARM_UP + steps);
+            theirs.reserve(tokens + WARM_UP + steps);
+            fill(model, ours, tokens);
+            fill(baseline, theirs, tokens);
             long ourTime = 0;
             long theirTime = 0;
-            for (int turn = 0; turn < turns; turn++) {
-                theirTime += decode(ops, baseline, theirs, steps / turns);
-                ourTime += decode(ops, model, ours, steps / turns);
+            for (int step = -WARM_UP; step < steps; step++) {
+                long theirStep = decode(ops, baseline, theirs);
+                long ourStep = decode(ops, model, ours);
+                if (step >= 0) {
+                    theirTime += theirStep;
+                    ourTime += ourStep;
+                }
             }
             return (double) theirTime / ourTime;
         }
     }
 
-    private static long decode(Ops ops, Transformer model, Sequence sequence, int steps) {
+    private static long decode(Ops ops, Transformer model, Sequence sequence) {
         long started = System.nanoTime();
-        for (int step = 0; step < steps; step++) {
-            model.forward(ForwardContext.next(ops, sequence, step));
-            sequence.commit(1);
-        }
+        model.forward(ForwardContext.next(ops, sequence, 0));
+        sequence.commit(1);
         return System.nanoTime() - started;
     }
 

@@ -40,7 +40,7 @@ class LargeModelTest {
                 assertThat(logit).isFinite();
             }
         }
-        assertThat(large.decodeRatio(new Ops(backend), window, full, 300, 4, 2)).isPositive();
+        assertThat(large.decodeRatio(new Ops(backend), window, full, 300, 4)).isPositive();
     }
 
     /** The full cache reserves the context for each; pages are taken when they are needed: of 16 tokens, 7 for a text of 100 and 44 for one of 700. */
