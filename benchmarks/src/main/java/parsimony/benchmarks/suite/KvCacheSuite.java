@@ -40,6 +40,9 @@ final class KvCacheSuite implements Suite {
     /** Tokens of the long text that are read in one pass. */
     private static final int LONG_TEXT_PASS = 16;
 
+    /** Tokens of the long text after which bits are stated for the first time. */
+    private static final int FIRST_READ = 1024;
+
     /**
      * How much is measured.
      *
@@ -50,8 +53,7 @@ final class KvCacheSuite implements Suite {
      * @param steps tokens that are written
      * @param megabytes of 2²⁰ bytes that the caches of all sequences of a batch may take together
      */
-    private record Extent(
-            int documents, int needles, int longText, List<Integer> lengths, int steps, int megabytes) {
+    private record Extent(int documents, int needles, int longText, List<Integer> lengths, int steps, int megabytes) {
         static Extent of(Request request) {
             return request.quick()
                     ? new Extent(2, 4, 2048, List.of(512, 2048), 8, 128)
@@ -252,15 +254,16 @@ final class KvCacheSuite implements Suite {
                     "recall",
                     (undeclaredNeedleBits - texts.bits(ops, changed)) / (undeclaredNeedleBits - fullNeedleBits)));
             memory(quality, trained, bytes(changed), bytes(model));
-            measured(spec, quality);
-            // A technique whose caches have another option alone reads on just as long.
-            if (readOn.add(spec.steps().getLast().technique().name())) {
+            Technique<?> last = spec.steps().getLast().technique();
+            listener.measured(new Row(spec.toString(), last.name(), Survey.title(last), quality));
+            // One set of options is enough: a budget does not decide whether a technique can read on.
+            if (readOn.add(last.name())) {
                 readOn(spec, changed);
             }
             TechniqueSpec cache = new TechniqueSpec(List.of(spec.steps().getLast()));
             for (int tokens : extent.lengths) {
                 listener.doing(spec + ": " + tokens + " tokens in a large model");
-                measured(spec, ofLargeModel(cache, tokens));
+                measuredToo(spec, ofLargeModel(cache, tokens));
             }
         }
 
@@ -268,9 +271,10 @@ final class KvCacheSuite implements Suite {
             return TechniqueContext.of(request.backend()).withSeed(request.seed());
         }
 
-        private void measured(TechniqueSpec spec, Map<String, Double> values) {
-            Technique<?> last = spec.steps().getLast().technique();
-            listener.measured(new Row(spec.toString(), last.name(), Survey.title(last), values));
+        /** One of several rows of a technique, the first of which names the paper. */
+        private void measuredToo(TechniqueSpec spec, Map<String, Double> values) {
+            listener.measured(
+                    new Row(spec.toString(), spec.steps().getLast().technique().name(), "", values));
         }
 
         private double bitsPerByte(Transformer of) {
@@ -295,8 +299,8 @@ final class KvCacheSuite implements Suite {
                 nats += losses[i];
                 bytes += tokenizer.bytesOf(tokens[i]).length;
                 int read = i + 1;
-                if (read >= 512 && Integer.bitCount(read) == 1) {
-                    measured(spec, Map.of("tokens", (double) read, "bits", nats / Math.log(2) / bytes));
+                if (read >= FIRST_READ && Integer.bitCount(read) == 1) {
+                    measuredToo(spec, Map.of("tokens", (double) read, "bits", nats / Math.log(2) / bytes));
                 }
             }
         }
@@ -324,7 +328,11 @@ final class KvCacheSuite implements Suite {
             Transformer changed = cache.apply(full, techniqueContext());
             Map<String, Double> values = new HashMap<>();
             values.put("tokens", (double) tokens);
-            memory(values, tokens, largeModel.bytes(changed, tokens), fullLargeBytes.computeIfAbsent(tokens, length -> largeModel.bytes(full, length)));
+            memory(
+                    values,
+                    tokens,
+                    largeModel.bytes(changed, tokens),
+                    fullLargeBytes.computeIfAbsent(tokens, length -> largeModel.bytes(full, length)));
             values.put("decode", largeModel.decodeRatio(ops, changed, full, tokens, extent.steps));
             Optional<TechniqueSpec> limited = limited(cache);
             values.put("sequences", (double) largeModel.sequencesThatFit(
@@ -339,7 +347,8 @@ final class KvCacheSuite implements Suite {
         private Optional<TechniqueSpec> limited(TechniqueSpec cache) {
             String text = cache.toString();
             try {
-                return Optional.of(TechniqueSpec.parse(text + (text.contains(":") ? "," : ":") + "limit=" + extent.megabytes + "m"));
+                return Optional.of(TechniqueSpec.parse(
+                        text + (text.contains(":") ? "," : ":") + "limit=" + extent.megabytes + "m"));
             } catch (OptionException e) {
                 return Optional.empty();
             }

@@ -52,57 +52,98 @@
       ...(logarithmic && { min: ({ min }) => min / 1.3, max: ({ max }) => max * 1.3 }),
       name: columns[key].title,
       nameTextStyle: soft,
-      axisLabel: { ...soft, hideOverlap: true, formatter: (value) => text(key, value) },
+      axisLabel: {
+        ...soft,
+        hideOverlap: true,
+        ...(logarithmic && { showMinLabel: false, showMaxLabel: false }),
+        formatter: (value) => text(key, value),
+      },
       axisLine: { show: true, lineStyle: { color: colours("--line") } },
       axisTick: { show: false },
       splitLine: { lineStyle: { color: colours("--line") } },
     };
   }
 
+  const LABEL_HEIGHT = 12;
+  const LABEL_WIDTH = 130;
+
+  /** The points of a series, or of one set of its options, from left to right; the last of each set has its name beside it. */
+  function points(plot, name, set) {
+    return record.rows
+      .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
+      .filter((point) => point.row.series === name && (set === null || point.row.name === set))
+      .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y))
+      .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
+      .sort((a, b) => a.x - b.x)
+      .map((point, index, all) => ({ ...point, named: all[index + 1]?.row.name !== point.row.name }));
+  }
+
+  /** Moves names down so far that none covers another; the plot's size in pixels need only be about right. */
+  function separate(all, plot) {
+    const place = (values, logarithmic, pixels) => {
+      const scaled = values.map((value) => (logarithmic ? Math.log(value) : value));
+      const least = Math.min(...scaled);
+      const range = Math.max(...scaled) - least || 1;
+      return scaled.map((value) => (pixels * (value - least)) / range);
+    };
+    const right = place(all.map((point) => point.x), plot.logX, 330);
+    const up = place(all.map((point) => point.y), plot.logY, 190);
+    const placed = [];
+    all
+      .map((point, index) => ({ point, x: right[index], y: -up[index] }))
+      .filter(({ point }) => point.named)
+      .sort((a, b) => a.y - b.y)
+      .forEach(({ point, x, y }) => {
+        let free = y;
+        for (const other of placed) {
+          if (Math.abs(other.x - x) < LABEL_WIDTH && free < other.y + LABEL_HEIGHT) {
+            free = other.y + LABEL_HEIGHT;
+          }
+        }
+        placed.push({ x, y: free });
+        point.shift = free - y;
+      });
+  }
+
   function option(plot, colours) {
     const soft = { color: colours("--soft"), fontSize: 12 };
     // A line joins the rows of one set of options, as one thing that is measured at several places.
-    const lines = (name) =>
+    const sets = (name) =>
       plot.lines ? [...new Set(record.rows.filter((row) => row.series === name).map((row) => row.name))] : [null];
-    const series = names
+    const shown = names
       .filter((name) => !hidden.has(name))
-      .flatMap((name) => lines(name).map((line) => [name, line]))
-      .map(([name, line]) => ({
-        id: line ?? name,
-        name,
-        type: plot.lines ? "line" : "scatter",
-        symbol: "path://" + shape(name),
-        symbolKeepAspect: true,
-        symbolSize: 11,
-        clip: false,
-        lineStyle: { width: 1.5, color: colours(colourVariable(name)), opacity: 0.6 },
-        itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1 },
-        emphasis: { scale: 1.5 },
-        label: {
-          show: true,
-          position: "right",
-          color: colours("--soft"),
-          fontSize: 11,
-          formatter: ({ data }) => data.note,
-        },
-        labelLayout: { hideOverlap: true },
-        data: record.rows
-          .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
-          .filter((point) => point.row.series === name && (line === null || point.row.name === line))
-          .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y))
-          .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
-          .sort((a, b) => a.x - b.x)
-          .map((point, index, all) => ({
-            value: [point.x, point.y],
-            row: point.index,
-            note: all[index + 1]?.row.name === point.row.name ? "" : shortened(point.row.name), // Once a line
-            itemStyle: { opacity: matching(point.row) ? 1 : 0.15 },
-          })),
-      }));
+      .flatMap((name) => sets(name).map((set) => ({ name, set, points: points(plot, name, set) })));
+    separate(shown.flatMap((part) => part.points), plot);
+    const series = shown.map(({ name, set, points }) => ({
+      id: set ?? name,
+      name,
+      type: plot.lines ? "line" : "scatter",
+      symbol: "path://" + shape(name),
+      symbolKeepAspect: true,
+      symbolSize: 11,
+      clip: false,
+      lineStyle: { width: 1.5, color: colours(colourVariable(name)), opacity: 0.6 },
+      itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1 },
+      emphasis: { scale: 1.5 },
+      label: {
+        show: true,
+        position: "right",
+        color: colours("--soft"),
+        fontSize: 11,
+        formatter: ({ data }) => data.note,
+      },
+      data: points.map((point) => ({
+        value: [point.x, point.y],
+        row: point.index,
+        note: point.named ? shortened(point.row.name) : "",
+        label: { offset: [0, point.shift ?? 0] },
+        itemStyle: { opacity: matching(point.row) ? 1 : 0.15 },
+      })),
+    }));
     return {
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      grid: { left: 4, right: 90, top: 40, bottom: 34, containLabel: true },
+      grid: { left: 4, right: 140, top: 40, bottom: 34, containLabel: true },
       tooltip: {
         trigger: "item",
         confine: true,

@@ -24,8 +24,7 @@ class RecallQualityTest {
     void heavyHittersRememberADeclarationThatAWindowForgets() throws IOException {
         LanguageModel model = LanguageModel.embedded(LanguageModel.Embedded.TARGET);
         Needles needles = Needles.of(model, JavaText.heldOut(), 32, 1023, 1);
-        try (Backend backend =
-                Backends.create("vector", Runtime.getRuntime().availableProcessors())) {
+        try (Backend backend = Backends.create("vector", Runtime.getRuntime().availableProcessors())) {
             Ops ops = new Ops(backend);
             double full = needles.bits(ops, model.transformer());
             double undeclared = needles.bitsUndeclared(ops, model.transformer());
@@ -40,10 +39,8 @@ class RecallQualityTest {
         }
     }
 
-    private static double recalled(
-            String cache, Needles needles, LanguageModel model, Ops ops, double undeclared) {
+    private static double recalled(String cache, Needles needles, LanguageModel model, Ops ops, double undeclared) {
         TechniqueContext context = TechniqueContext.of(ops.backend());
-        return undeclared
-                - needles.bits(ops, TechniqueSpec.parse(cache).apply(model.transformer(), context));
+        return undeclared - needles.bits(ops, TechniqueSpec.parse(cache).apply(model.transformer(), context));
     }
 }
