@@ -94,7 +94,7 @@ final class EvictingKvCache implements KvCache {
         /** Gives back what a long pass needed and single tokens do not. */
         void trim() {
             int enough = Math.max(FIRST_CAPACITY, committed * 5 / 4);
-            if (positions.length > enough + enough / 4) {
+            if (positions.length > enough + enough / 8) {
                 resize(enough, committed);
             }
         }

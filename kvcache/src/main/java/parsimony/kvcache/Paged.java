@@ -46,7 +46,7 @@ public final class Paged extends CacheTechnique<Paged.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("paged", "paged:blockSize=64");
+        return List.of("paged");
     }
 
     @Override

@@ -38,7 +38,7 @@ final class KvCacheSuite implements Suite {
     private static final int FEWEST_NEEDLE_TOKENS = 256;
 
     /** Tokens of the long text that are read in one pass. */
-    private static final int LONG_TEXT_PASS = 16;
+    private static final int LONG_TEXT_PASS = 64;
 
     /** Tokens of the long text after which bits are stated for the first time. */
     private static final int FIRST_READ = 1024;
@@ -57,7 +57,7 @@ final class KvCacheSuite implements Suite {
         static Extent of(Request request) {
             return request.quick()
                     ? new Extent(2, 4, 2048, List.of(512, 2048), 8, 128)
-                    : new Extent(12, 24, 16_384, List.of(512, 2048, 8192, 32_768), 16, 512);
+                    : new Extent(12, 24, 16_384, List.of(512, 2048, 8192, 32_768), 16, 256);
         }
     }
 
@@ -77,11 +77,11 @@ final class KvCacheSuite implements Suite {
         return List.of(
                 "Rows without a length: the model reads the beginnings of %d files of commons-lang3 and commons-collections4 through the cache, token by token and as long as its context, %d tokens; bits are those of a byte, and loss is their change from the cache that keeps everything. Shares of a budget are of the context."
                         .formatted(extent.documents, context(request)),
-                "Recall: %d texts of the same length that declare a random identifier in their first lines, go on with code of those libraries, and end with its next use; of the bits that this use takes less with the full cache than where another identifier was declared, the share that is saved with this cache."
-                        .formatted(extent.needles),
-                "Rows with a length and bits: files one after the other, read as one text, %d tokens a pass; bits of a byte from the beginning to there, for the first row of each technique."
+                "Recall: %d texts of the same length that declare a random identifier in their first lines, go on with code of those libraries, and end with its next use, %d tokens a pass; of the bits that this use takes less with the full cache than where another identifier was declared, the share that is saved with this cache."
+                        .formatted(extent.needles, Needles.TOKENS_PER_PASS),
+                "Rows with a length are of the first set of options of each technique. Those with bits: files one after the other, read as one text, %d tokens a pass; bits of a byte from the beginning to there."
                         .formatted(LONG_TEXT_PASS),
-                "Rows with a length and a speed: a model of the shape of Llama 3.2 1B with random weights, of which there is an eighth of the layers and of the vocabulary, and a cache that is filled with random keys and values up to the length, of which budgets are shares. Held is for this eighth; decode is the speed of writing %d tokens there, as a multiple of the full cache's, measured in turn with it. Sequences are how many fit in %d MiB, one after the other, if each may become that long, which the full cache reserves, and is as long as a file of those libraries, cut at the length."
+                "Those with a speed: a model of the shape of Llama 3.2 1B with random weights, of which there is an eighth of the layers and of the vocabulary, and a cache that is filled with random keys and values up to the length, of which budgets are shares. Held is for this eighth; decode is the speed of writing %d tokens there, as a multiple of the full cache's, measured in turn with it. Sequences are how many fit in %d MiB, one after the other, if each may become that long, which the full cache reserves, and is as long as a file of those libraries, cut at the length."
                         .formatted(extent.steps, extent.megabytes));
     }
 
@@ -169,7 +169,7 @@ final class KvCacheSuite implements Suite {
         private final LargeModel largeModel;
         private final Map<Integer, Transformer> largeByContext = new HashMap<>();
         private final Map<Integer, Long> fullLargeBytes = new HashMap<>();
-        private final Set<String> readOn = new HashSet<>();
+        private final Set<String> seen = new HashSet<>();
         private double fullBits;
         private double fullNeedleBits;
         private double undeclaredNeedleBits;
@@ -256,10 +256,11 @@ final class KvCacheSuite implements Suite {
             memory(quality, trained, bytes(changed), bytes(model));
             Technique<?> last = spec.steps().getLast().technique();
             listener.measured(new Row(spec.toString(), last.name(), Survey.title(last), quality));
-            // One set of options is enough: a budget does not decide whether a technique can read on.
-            if (readOn.add(last.name())) {
-                readOn(spec, changed);
+            if (!seen.add(last.name())) {
+                return;
             }
+            listener.doing(spec + ": a long text");
+            readOn(spec, changed);
             TechniqueSpec cache = new TechniqueSpec(List.of(spec.steps().getLast()));
             for (int tokens : extent.lengths) {
                 listener.doing(spec + ": " + tokens + " tokens in a large model");
@@ -289,7 +290,6 @@ final class KvCacheSuite implements Suite {
 
         /** Bits of a byte of the long text up to each power of two. */
         private void readOn(TechniqueSpec spec, Transformer changed) {
-            listener.doing(spec + ": a long text");
             Tokenizer tokenizer = request.model().tokenizer();
             int[] tokens = longText.documents().getFirst().tokens();
             float[] losses = new SequenceEvaluator(ops, LONG_TEXT_PASS).losses(changed, longText)[0];

@@ -17,6 +17,9 @@ import parsimony.core.text.Tokenizer;
  * this use takes. The same texts with another identifier declared say what the use takes where there is nothing to remember.
  */
 final class Needles {
+    /** Tokens of each text that are read in one pass, after which a cache drops what it drops. */
+    static final int TOKENS_PER_PASS = 8;
+
     private static final String CONSONANTS = "bdfgklmnprtvz";
     private static final String VOWELS = "aeiou";
     private static final String DECLARATION = """
@@ -123,7 +126,7 @@ final class Needles {
         return name.toString();
     }
 
-    /** The bits of an identifier at its use, on average, read token by token. */
+    /** The bits of an identifier at its use, on average. */
     double bits(Ops ops, Transformer model) {
         return bits(ops, model, declared);
     }
@@ -134,7 +137,7 @@ final class Needles {
     }
 
     private double bits(Ops ops, Transformer model, HeldOutText text) {
-        float[][] losses = new SequenceEvaluator(ops, 1).losses(model, text);
+        float[][] losses = new SequenceEvaluator(ops, TOKENS_PER_PASS).losses(model, text);
         double nats = 0;
         for (int i = 0; i < losses.length; i++) {
             for (int token = losses[i].length - scored[i]; token < losses[i].length; token++) {
