@@ -145,6 +145,47 @@ public final class BlockPool {
         return best;
     }
 
+    /** Whether the {@code count} blocks from {@code first} on are there and free. */
+    boolean isFree(int first, int count) {
+        int next = used.nextSetBit(first);
+        return first + count <= references.length && (next < 0 || next >= first + count);
+    }
+
+    /** Where so many free blocks lie next to one another, or −1 if there is no such place within the limit. */
+    int freeRun(int count) {
+        for (int start = used.nextClearBit(0); start < references.length; ) {
+            int next = used.nextSetBit(start);
+            int end = next < 0 ? references.length : next;
+            if (end - start >= count) {
+                return start;
+            }
+            start = used.nextClearBit(end);
+        }
+        int afterLast = used.length();
+        if (count > mostBlocks - afterLast) {
+            return -1;
+        }
+        grow((int) Math.min(mostBlocks, Math.max(afterLast + count, 2L * references.length)));
+        return afterLast;
+    }
+
+    /**
+     * Moves blocks to a free run, where they then lie one after the other.
+     *
+     * @param table blocks that nobody else refers to, which are replaced
+     * @param first of the run
+     */
+    void move(int[] table, int count, int first) {
+        for (int i = 0; i < count; i++) {
+            int to = first + i;
+            copy(table[i], to, blockSize);
+            used.set(to);
+            references[to] = 1;
+            release(table[i]);
+            table[i] = to;
+        }
+    }
+
     void share(int block) {
         references[block]++;
     }

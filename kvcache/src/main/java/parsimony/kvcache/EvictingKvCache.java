@@ -87,18 +87,29 @@ final class EvictingKvCache implements KvCache {
          */
         void reserve(int size, int count) {
             if (start + size + count > positions.length) {
-                int capacity = Math.max(positions.length, (size + count) * 5 / 4);
-                float[] oldKeys = keys;
-                float[] oldValues = values;
-                int[] oldPositions = positions;
-                keys = new float[capacity * headSize];
-                values = new float[capacity * headSize];
-                positions = new int[capacity];
-                System.arraycopy(oldKeys, start * headSize, keys, 0, size * headSize);
-                System.arraycopy(oldValues, start * headSize, values, 0, size * headSize);
-                System.arraycopy(oldPositions, start, positions, 0, size);
-                start = 0;
+                resize(Math.max(positions.length, (size + count) * 5 / 4), size);
             }
+        }
+
+        /** Gives back what a long pass needed and single tokens do not. */
+        void trim() {
+            int enough = Math.max(FIRST_CAPACITY, committed * 5 / 4);
+            if (positions.length > enough + enough / 8) {
+                resize(enough, committed);
+            }
+        }
+
+        private void resize(int capacity, int size) {
+            float[] oldKeys = keys;
+            float[] oldValues = values;
+            int[] oldPositions = positions;
+            keys = new float[capacity * headSize];
+            values = new float[capacity * headSize];
+            positions = new int[capacity];
+            System.arraycopy(oldKeys, start * headSize, keys, 0, size * headSize);
+            System.arraycopy(oldValues, start * headSize, values, 0, size * headSize);
+            System.arraycopy(oldPositions, start, positions, 0, size);
+            start = 0;
         }
 
         void set(int entry, Matrix newKeys, Matrix newValues, int row, int column, int position) {
@@ -241,6 +252,7 @@ final class EvictingKvCache implements KvCache {
                             IntStream.range(0, committed), Arrays.stream(kept).map(row -> committed + row))
                     .toArray());
             head.retain(head.policy.keep(head.committed));
+            head.trim();
         }
         rollback();
     }

@@ -18,7 +18,8 @@ import parsimony.core.technique.Paper;
  * that the oldest of these is hidden from it. A deviation: shares are of a length that is stated, the model's context by default, where that code takes the length of the
  * prompt; and a long prompt is read in several passes, with a choice after each.
  *
- * <p>Try: {@code h2o:heavy=0.1,recent=0.1} beside {@code window:recent=0.2}: on the embedded model, whose attention is mostly for neighbours, the window is ahead.
+ * <p>Try: {@code h2o:heavy=0.1,recent=0.1} beside {@code window:recent=0.2}: on the embedded model, whose attention is mostly for neighbours, the window is ahead on
+ * ordinary text, but of a name that was declared long ago it knows nothing, where heavy hitters remember.
  */
 @Paper(survey = 111)
 public final class H2o extends CacheTechnique<H2o.Options> {

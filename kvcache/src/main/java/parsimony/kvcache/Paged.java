@@ -11,9 +11,9 @@ import parsimony.core.technique.Paper;
  * never come, so that more sequences fit in the same memory; and sequences with the same beginning share its blocks until one of them writes (Section 4.4): see {@link
  * Sequence#fork} and {@link BlockPool}.
  *
- * <p>Deviations: every layer has a table of its own, which lets layers differ; and where the paper's kernel follows the table, ours, which may be any, is given one tile: a view if the blocks
- * lie next to one another, as the pool tries to place them, and a copy otherwise. So it adds in the same order and gives the same bits as without pages. Swapping and recomputing of
- * preempted sequences (Section 4.5) are left to the caller, who is told when the pool is full.
+ * <p>Deviations: every layer has a table of its own, which lets layers differ; and where the paper's kernel follows the table, ours, which may be any, is given one tile, so that it adds
+ * in the same order and gives the same bits as without pages: a view if the blocks lie next to one another, and a copy otherwise. To make copies rare, a sequence that has no room to
+ * grow moves to where there is some. Swapping and recomputing of preempted sequences (Section 4.5) are left to the caller, who is told when the pool is full.
  *
  * <p>Try: {@code paged:limit=4m}, and read until it is full.
  */
@@ -46,7 +46,7 @@ public final class Paged extends CacheTechnique<Paged.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("paged", "paged:blockSize=64");
+        return List.of("paged");
     }
 
     @Override

@@ -69,13 +69,44 @@ final class PagedKvCache implements KvCache {
     }
 
     private void addBlocks(int count) {
+        if (count <= 0) {
+            return;
+        }
         if (blocks + count > table.length) {
             table = Arrays.copyOf(table, Math.max(blocks + count, 2 * table.length));
+        }
+        if (blocks > 0 && !(adjacent() == blocks && pool.isFree(table[blocks - 1] + 1, count))) {
+            moveToMoreRoom(blocks + count);
         }
         for (int i = 0; i < count; i++) {
             table[blocks] = pool.take(blocks == 0 ? -1 : table[blocks - 1]);
             blocks++;
         }
+    }
+
+    /**
+     * Moves to where there is room to grow by half, if there is any, so that the blocks lie next to one another for long and reading them needs no copy. What is shared stays where others look
+     * for it.
+     */
+    private void moveToMoreRoom(int needed) {
+        for (int i = 0; i < blocks; i++) {
+            if (pool.references(table[i]) > 1) {
+                return;
+            }
+        }
+        int first = pool.freeRun(needed + needed / 2);
+        if (first >= 0) {
+            pool.move(table, blocks, first);
+        }
+    }
+
+    /** How many blocks, from the first on, lie next to one another. */
+    private int adjacent() {
+        int adjacent = Math.min(blocks, 1);
+        while (adjacent < blocks && table[adjacent] == table[adjacent - 1] + 1) {
+            adjacent++;
+        }
+        return adjacent;
     }
 
     /** Where an entry lies in the pool's arrays. */
@@ -90,11 +121,7 @@ final class PagedKvCache implements KvCache {
     }
 
     private Matrix inOnePiece(float[] pooled) {
-        int adjacent = 1;
-        while (adjacent < blocks && table[adjacent] == table[adjacent - 1] + 1) {
-            adjacent++;
-        }
-        if (adjacent >= blocks) {
+        if (adjacent() == blocks) {
             return new Matrix(pooled, size == 0 ? 0 : at(0), size, headSize, headSize);
         }
         float[] gathered = new float[size * headSize];

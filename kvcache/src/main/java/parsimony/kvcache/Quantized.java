@@ -11,8 +11,8 @@ import parsimony.core.technique.Paper;
  * attention, stay as they are (Section 3.2): x ≈ code · scale + minimum, scale = (maximum − minimum) / (2^bits − 1).
  *
  * <p>Deviations: keys and values leave full precision together, {@code group} tokens at a time and only when {@code residual} newer ones are left, where the authors' code moves all of
- * its keys at once and so now and then has none left as they were; keys are quantized after rotation, as theirs; what the kernel reads is decoded first, one layer at a time, where
- * theirs is decoded within the product, so that ours saves memory and costs time. Full precision is 32 bits here, 16 there.
+ * its keys at once and so now and then has none left as they were; keys are quantized after rotation, as theirs; what the kernel reads, which may be any, is decoded for it some hundred
+ * tokens of a head at a time, where theirs is decoded within the product. Full precision is 32 bits here, 16 there.
  *
  * <p>Try: {@code quantized:bits=2,residual=0}.
  */

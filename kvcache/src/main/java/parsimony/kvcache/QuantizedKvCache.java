@@ -1,8 +1,9 @@
 package parsimony.kvcache;
 
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
 import parsimony.core.model.ContiguousKvCache;
 import parsimony.core.model.KeyValueTile;
@@ -11,6 +12,9 @@ import parsimony.core.tensor.Matrix;
 
 /** The older entries in few bits, the newer ones, and all that are tentative, as they came. */
 final class QuantizedKvCache implements KvCache {
+    /** Tokens that are decoded at once: keys and values of a head, 128 kB at 64 numbers, stay in a core's own cache until they are read. */
+    private static final int PIECE = 256;
+
     private final int headSize;
     private final Quantized.Options options;
     private final QuantizedTokens[] keys;
@@ -27,8 +31,8 @@ final class QuantizedKvCache implements KvCache {
         keys = new QuantizedTokens[keyValueHeads];
         values = new QuantizedTokens[keyValueHeads];
         for (int head = 0; head < keyValueHeads; head++) {
-            keys[head] = new QuantizedTokens(headSize, options.bits(), options.group(), 1);
-            values[head] = new QuantizedTokens(headSize, options.bits(), 1, options.group());
+            keys[head] = QuantizedTokens.perChannel(headSize, options.bits(), options.group());
+            values[head] = QuantizedTokens.perToken(headSize, options.bits(), options.group());
         }
         exact = new ContiguousKvCache(keyValueHeads, headSize);
     }
@@ -36,8 +40,8 @@ final class QuantizedKvCache implements KvCache {
     private QuantizedKvCache(QuantizedKvCache other) {
         headSize = other.headSize;
         options = other.options;
-        keys = Arrays.stream(other.keys).map(QuantizedTokens::new).toArray(QuantizedTokens[]::new);
-        values = Arrays.stream(other.values).map(QuantizedTokens::new).toArray(QuantizedTokens[]::new);
+        keys = Arrays.stream(other.keys).map(QuantizedTokens::copy).toArray(QuantizedTokens[]::new);
+        values = Arrays.stream(other.values).map(QuantizedTokens::copy).toArray(QuantizedTokens[]::new);
         positions = other.positions.clone();
         exact = other.exact.fork();
         exactCommitted = other.exactCommitted;
@@ -48,20 +52,58 @@ final class QuantizedKvCache implements KvCache {
         exact.append(newKeys, newValues, newPositions, first);
     }
 
+    /** What is not quantized. */
     @Override
     public List<KeyValueTile> tiles(int head) {
-        List<KeyValueTile> tiles = new ArrayList<>();
-        int tokens = keys[head].tokens();
-        if (tokens > 0) {
-            tiles.add(new KeyValueTile(
-                    Matrix.of(keys[head].decode(), tokens, headSize),
-                    Matrix.of(values[head].decode(), tokens, headSize),
-                    positions,
-                    0,
-                    -tokens - exactCommitted));
+        return exact.tiles(head);
+    }
+
+    @Override
+    public Iterable<KeyValueTile> decodedTiles(int head) {
+        return () -> new DecodedTiles(keys[head], values[head]);
+    }
+
+    /** Decodes one head a piece at a time, always to the same place. */
+    private final class DecodedTiles implements Iterator<KeyValueTile> {
+        private final int tokens;
+        private final int pieceTokens;
+        private final QuantizedTokens.Decoder keys;
+        private final QuantizedTokens.Decoder values;
+        private final float[] pieceKeys;
+        private final float[] pieceValues;
+        private int next;
+
+        DecodedTiles(QuantizedTokens keys, QuantizedTokens values) {
+            tokens = keys.tokens();
+            pieceTokens = Math.min(tokens, Math.ceilDiv(PIECE, options.group()) * options.group());
+            this.keys = keys.decoder();
+            this.values = values.decoder();
+            pieceKeys = new float[pieceTokens * headSize];
+            pieceValues = new float[pieceTokens * headSize];
         }
-        tiles.addAll(exact.tiles(head));
-        return tiles;
+
+        @Override
+        public boolean hasNext() {
+            return next < tokens;
+        }
+
+        @Override
+        public KeyValueTile next() {
+            if (!hasNext()) {
+                throw new NoSuchElementException();
+            }
+            int first = next;
+            int count = Math.min(pieceTokens, tokens - first);
+            next += count;
+            keys.decode(first, count, pieceKeys);
+            values.decode(first, count, pieceValues);
+            return new KeyValueTile(
+                    Matrix.of(pieceKeys, count, headSize),
+                    Matrix.of(pieceValues, count, headSize),
+                    positions,
+                    first,
+                    first - tokens - exactCommitted);
+        }
     }
 
     @Override

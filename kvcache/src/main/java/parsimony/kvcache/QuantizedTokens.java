@@ -3,65 +3,88 @@ package parsimony.kvcache;
 import java.util.Arrays;
 
 /**
- * Numbers [tokens, headSize] in few bits: x ≈ code · scale + minimum, one scale and one minimum, in 16 bits, for every cell of so many tokens by so many channels. Tokens are added a whole
- * cell at a time.
+ * Numbers [tokens, headSize] in few bits: x ≈ code · scale + minimum, one scale and one minimum, in 16 bits, for every cell of so many tokens by so many channels. Tokens are added a block
+ * of {@code group} at a time.
+ *
+ * <p>Number i of a block, counted along its tokens, is in word i mod words, at the (i / words)th place from the lowest bits on: so the numbers at one place of all words are neighbours, and the
+ * loops that decode them have no shuffles, which lets the compiler make them loops over vectors. They are words of 32 bits because it does not do so for bytes that are shifted.
  */
 final class QuantizedTokens {
     private final int headSize;
     private final int bits;
+    private final int group;
     private final int cellTokens;
     private final int cellChannels;
-    private final int cellsPerToken;
-    private final int rowBytes;
-    /** Byte i of a token holds the codes of the channels i, i + rowBytes …, from the lowest bits on. */
-    private byte[] codes = new byte[0];
-    /** Scale and minimum of each cell, one after the other, as 16-bit floats. */
-    private short[] ranges = new short[0];
+    private final int blockNumbers;
+    private final int blockWords;
+    private final int blockCells;
+    private int[] codes = new int[0];
+    /** Of each cell, those of a token one after the other, as 16-bit floats. */
+    private short[] scales = new short[0];
 
-    private int tokens;
+    private short[] minima = new short[0];
+    private int blocks;
 
-    QuantizedTokens(int headSize, int bits, int cellTokens, int cellChannels) {
+    private QuantizedTokens(int headSize, int bits, int group, int cellTokens, int cellChannels) {
         this.headSize = headSize;
         this.bits = bits;
+        this.group = group;
         this.cellTokens = cellTokens;
-        this.cellChannels = Math.min(cellChannels, headSize);
-        cellsPerToken = Math.ceilDiv(headSize, this.cellChannels);
-        rowBytes = Math.ceilDiv(headSize * bits, 8);
+        this.cellChannels = cellChannels;
+        blockNumbers = group * headSize;
+        blockWords = Math.ceilDiv(blockNumbers * bits, Integer.SIZE);
+        blockCells = group / cellTokens * Math.ceilDiv(headSize, cellChannels);
     }
 
-    QuantizedTokens(QuantizedTokens other) {
-        this(other.headSize, other.bits, other.cellTokens, other.cellChannels);
-        codes = other.codes.clone();
-        ranges = other.ranges.clone();
-        tokens = other.tokens;
+    /** Every channel has a range of its own for the tokens of a block. */
+    static QuantizedTokens perChannel(int headSize, int bits, int group) {
+        return new QuantizedTokens(headSize, bits, group, group, 1);
+    }
+
+    /** Every token has ranges of its own, each for {@code group} channels. */
+    static QuantizedTokens perToken(int headSize, int bits, int group) {
+        return new QuantizedTokens(headSize, bits, group, 1, Math.min(group, headSize));
+    }
+
+    QuantizedTokens copy() {
+        QuantizedTokens copy = new QuantizedTokens(headSize, bits, group, cellTokens, cellChannels);
+        copy.codes = codes.clone();
+        copy.scales = scales.clone();
+        copy.minima = minima.clone();
+        copy.blocks = blocks;
+        return copy;
     }
 
     int tokens() {
-        return tokens;
+        return blocks * group;
     }
 
     /**
      * Adds tokens.
      *
      * @param x [count, headSize] from {@code offset} on
-     * @param count a multiple of a cell's tokens
+     * @param count a multiple of the group
      */
     void add(float[] x, int offset, int count) {
-        int firstCell = tokens / cellTokens * cellsPerToken;
-        int cells = count / cellTokens * cellsPerToken;
-        if ((tokens + count) * rowBytes > codes.length) {
-            int capacity = Math.max(tokens + count, tokens + tokens / 4 / cellTokens * cellTokens);
-            codes = Arrays.copyOf(codes, capacity * rowBytes);
-            ranges = Arrays.copyOf(ranges, 2 * (capacity / cellTokens) * cellsPerToken);
+        int added = count / group;
+        if ((blocks + added) * blockWords > codes.length) {
+            int capacity = Math.max(blocks + added, blocks + blocks / 4);
+            codes = Arrays.copyOf(codes, capacity * blockWords);
+            scales = Arrays.copyOf(scales, capacity * blockCells);
+            minima = Arrays.copyOf(minima, capacity * blockCells);
         }
-        for (int cell = 0; cell < cells; cell++) {
-            int firstToken = cell / cellsPerToken * cellTokens;
-            int firstChannel = cell % cellsPerToken * cellChannels;
-            quantize(x, offset, firstToken, firstChannel, firstCell + cell);
+        for (int block = 0; block < added; block++) {
+            int cell = blocks * blockCells;
+            for (int token = 0; token < group; token += cellTokens) {
+                for (int channel = 0; channel < headSize; channel += cellChannels) {
+                    quantize(x, offset + block * blockNumbers, token, channel, cell++);
+                }
+            }
+            blocks++;
         }
-        tokens += count;
     }
 
+    /** One cell of the block that is being added. */
     private void quantize(float[] x, int offset, int firstToken, int firstChannel, int cell) {
         int lastChannel = Math.min(headSize, firstChannel + cellChannels);
         float minimum = Float.POSITIVE_INFINITY;
@@ -74,55 +97,117 @@ final class QuantizedTokens {
         }
         int largest = (1 << bits) - 1;
         // Codes are found with what is left of the scale and the minimum in 16 bits.
-        ranges[2 * cell] = Float.floatToFloat16((maximum - minimum) / largest);
-        ranges[2 * cell + 1] = Float.floatToFloat16(minimum);
-        float scale = Float.float16ToFloat(ranges[2 * cell]);
-        float base = Float.float16ToFloat(ranges[2 * cell + 1]);
+        scales[cell] = Float.floatToFloat16((maximum - minimum) / largest);
+        minima[cell] = Float.floatToFloat16(minimum);
+        float scale = Float.float16ToFloat(scales[cell]);
+        float base = Float.float16ToFloat(minima[cell]);
         for (int token = firstToken; token < firstToken + cellTokens; token++) {
             for (int channel = firstChannel; channel < lastChannel; channel++) {
-                float step = scale == 0 ? 0 : (x[offset + token * headSize + channel] - base) / scale;
+                int number = token * headSize + channel;
+                float step = scale == 0 ? 0 : (x[offset + number] - base) / scale;
                 int code = (int) Math.clamp(Math.rint(step), 0.0, largest);
-                int at = (tokens + token) * rowBytes + channel % rowBytes;
-                int shift = channel / rowBytes * bits;
-                codes[at] = (byte) (codes[at] & ~(largest << shift) | code << shift);
+                codes[blocks * blockWords + number % blockWords] |= code << number / blockWords * bits;
             }
         }
     }
 
-    /** All tokens, [tokens, headSize]. */
-    float[] decode() {
-        float[] x = new float[tokens * headSize];
-        float[] scales = new float[headSize];
-        float[] minima = new float[headSize];
-        for (int token = 0; token < tokens; token++) {
-            if (token % cellTokens == 0) {
-                int first = token / cellTokens * cellsPerToken;
-                for (int cell = 0; cell < cellsPerToken; cell++) {
-                    int from = cell * cellChannels;
-                    int to = Math.min(headSize, from + cellChannels);
-                    Arrays.fill(scales, from, to, Float.float16ToFloat(ranges[2 * (first + cell)]));
-                    Arrays.fill(minima, from, to, Float.float16ToFloat(ranges[2 * (first + cell) + 1]));
+    /** Reads tokens into arrays of its own. */
+    Decoder decoder() {
+        return new Decoder();
+    }
+
+    /** Decodes tokens for one reader. */
+    final class Decoder {
+        private final float[] blockScales = new float[blockNumbers];
+        private final float[] blockMinima = new float[blockNumbers];
+        private final float[] blockDecoded = new float[blockNumbers];
+
+        private Decoder() {}
+
+        /**
+         * Decodes tokens.
+         *
+         * @param firstToken a multiple of the group
+         * @param count a multiple of the group
+         * @param x receives [count, headSize] from 0 on
+         */
+        void decode(int firstToken, int count, float[] x) {
+            for (int token = 0; token < count; token += group) {
+                int block = (firstToken + token) / group;
+                if (cellTokens == 1) {
+                    decodeCells(block, x, token * headSize);
+                } else {
+                    decodeChannels(block, x, token * headSize);
                 }
             }
-            for (int channel = 0; channel < headSize; channel += rowBytes) {
-                int count = Math.min(rowBytes, headSize - channel);
-                int shift = channel / rowBytes * bits;
-                decode(token * rowBytes, count, shift, scales, minima, channel, x, token * headSize + channel);
+        }
+
+        /** Where each channel has its range, the ranges are written out once a token, so that loops run along the tokens. */
+        private void decodeChannels(int block, float[] x, int offset) {
+            int first = block * blockCells;
+            for (int channel = 0; channel < headSize; channel++) {
+                blockScales[channel] = Float.float16ToFloat(scales[first + channel]);
+                blockMinima[channel] = Float.float16ToFloat(minima[first + channel]);
+            }
+            for (int known = headSize; known < blockNumbers; known *= 2) {
+                int count = Math.min(known, blockNumbers - known);
+                System.arraycopy(blockScales, 0, blockScales, known, count);
+                System.arraycopy(blockMinima, 0, blockMinima, known, count);
+            }
+            for (int number = 0; number < blockNumbers; number += blockWords) {
+                int end = Math.min(number + blockWords, blockNumbers);
+                int shift = number / blockWords * bits;
+                decodeRun(number, end, block * blockWords - number, shift, blockScales, blockMinima, blockDecoded);
+            }
+            System.arraycopy(blockDecoded, 0, x, offset, blockNumbers);
+        }
+
+        /**
+         * The numbers {@code from … to − 1}, whose words are so many places further. All floats have the index of the loop and nothing else: only then does the compiler see that what is stored
+         * is not loaded again, and makes this a loop over vectors.
+         */
+        private void decodeRun(
+                int from, int to, int words, int shift, float[] scale, float[] minimum, float[] decoded) {
+            int mask = (1 << bits) - 1;
+            for (int i = from; i < to; i++) {
+                decoded[i] = (codes[words + i] >>> shift & mask) * scale[i] + minimum[i];
             }
         }
-        return x;
-    }
 
-    /** The codes at one place of their bytes; one loop without branches, so that the compiler makes it a loop over vectors. */
-    private void decode(
-            int at, int count, int shift, float[] scales, float[] minima, int channel, float[] x, int offset) {
-        int mask = (1 << bits) - 1;
-        for (int i = 0; i < count; i++) {
-            x[offset + i] = (codes[at + i] >> shift & mask) * scales[channel + i] + minima[channel + i];
+        private void decodeCells(int block, float[] x, int offset) {
+            int cell = block * blockCells;
+            int word = 0;
+            int shift = 0;
+            for (int token = 0; token < group; token++) {
+                for (int channel = 0; channel < headSize; channel += cellChannels, cell++) {
+                    float scale = Float.float16ToFloat(scales[cell]);
+                    float minimum = Float.float16ToFloat(minima[cell]);
+                    int to = offset + token * headSize + channel;
+                    int left = Math.min(cellChannels, headSize - channel);
+                    while (left > 0) {
+                        int count = Math.min(left, blockWords - word);
+                        decodeRun(to, to + count, block * blockWords + word - to, shift, scale, minimum, x);
+                        word += count;
+                        to += count;
+                        left -= count;
+                        if (word == blockWords) {
+                            word = 0;
+                            shift += bits;
+                        }
+                    }
+                }
+            }
+        }
+
+        private void decodeRun(int from, int to, int words, int shift, float scale, float minimum, float[] decoded) {
+            int mask = (1 << bits) - 1;
+            for (int i = from; i < to; i++) {
+                decoded[i] = (codes[words + i] >>> shift & mask) * scale + minimum;
+            }
         }
     }
 
     long bytes() {
-        return codes.length + (long) Short.BYTES * ranges.length;
+        return (long) Integer.BYTES * codes.length + (long) Short.BYTES * (scales.length + minima.length);
     }
 }

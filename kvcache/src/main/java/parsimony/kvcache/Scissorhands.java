@@ -59,7 +59,7 @@ public final class Scissorhands extends CacheTechnique<Scissorhands.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("scissorhands:budget=0.2", "scissorhands:budget=0.5", "scissorhands:budget=0.2,drop=0.1");
+        return List.of("scissorhands:budget=0.2", "scissorhands:budget=0.5", "scissorhands:budget=0.1,recent=5");
     }
 
     @Override

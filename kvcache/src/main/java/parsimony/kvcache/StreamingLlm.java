@@ -49,7 +49,11 @@ public final class StreamingLlm extends CacheTechnique<StreamingLlm.Options> {
 
     @Override
     public List<String> showcase() {
-        return List.of("streaming-llm:recent=0.2", "streaming-llm:recent=0.5", "streaming-llm:sinks=0,recent=0.2");
+        return List.of(
+                "streaming-llm:recent=0.2",
+                "streaming-llm:recent=0.5",
+                "streaming-llm:recent=0.1",
+                "streaming-llm:sinks=0,recent=0.2");
     }
 
     @Override

@@ -4,11 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.scalar.ScalarBackend;
 import parsimony.core.model.AttentionKernel;
 import parsimony.core.model.AttentionMass;
-import parsimony.core.model.KeyValueTile;
 import parsimony.core.model.KvCache;
 import parsimony.core.model.NaiveAttention;
 import parsimony.core.model.Visibility;
@@ -65,29 +66,25 @@ final class CacheDriver {
         Visibility causal = new Visibility.Causal(positions, 0);
         Matrix all = Matrix.of(queries, count, heads * headSize);
         float[] logSumExp = new float[heads * count];
-        List<List<KeyValueTile>> tiles = new ArrayList<>();
+        List<AttentionKernel.Head> queryHeads = new ArrayList<>();
         for (int head = 0; head < heads; head++) {
-            tiles.add(cache.tiles(head));
-            new NaiveAttention()
-                    .forward(
-                            backend,
-                            new AttentionKernel.Head(
-                                    all.columns(head * headSize, headSize),
-                                    positions,
-                                    0,
-                                    tiles.get(head),
-                                    causal,
-                                    new AttentionKernel.Scoring(1, 0, 0)),
-                            Matrix.of(new float[count * headSize], count, headSize),
-                            logSumExp,
-                            head * count);
+            queryHeads.add(new AttentionKernel.Head(
+                    all.columns(head * headSize, headSize),
+                    positions,
+                    0,
+                    cache.tiles(head),
+                    causal,
+                    new AttentionKernel.Scoring(1, 0, 0)));
+            Matrix output = Matrix.of(new float[count * headSize], count, headSize);
+            new NaiveAttention().forward(backend, queryHeads.get(head), output, logSumExp, head * count);
         }
-        cache.attended(new AttentionMass(backend, tiles, all, causal, 1, logSumExp, 0, count));
+        cache.attended(new AttentionMass(backend, queryHeads, heads, logSumExp, 0, count));
     }
 
     /** Positions of all entries of a head that are shown. */
     int[] positions(int head) {
-        return cache.tiles(head).stream()
+        return Stream.concat(
+                        StreamSupport.stream(cache.decodedTiles(head).spliterator(), false), cache.tiles(head).stream())
                 .flatMapToInt(tile -> IntStream.range(0, tile.size()).map(tile::position))
                 .toArray();
     }

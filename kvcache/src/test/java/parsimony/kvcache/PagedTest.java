@@ -123,6 +123,22 @@ class PagedTest extends CacheContract<Paged.Options> {
     }
 
     @Test
+    void sequencesThatGrowInTurnLieInOnePieceEachAsLongAsThereIsRoomToMove() {
+        BlockPool pool = new BlockPool(2, 3, 4, new MemoryLimit(1 << 20));
+        List<PagedKvCache> caches = List.of(new PagedKvCache(pool, 2, 3), new PagedKvCache(pool, 2, 3));
+        for (int token = 0; token < 1000; token++) {
+            for (PagedKvCache cache : caches) {
+                append(cache, token, 1);
+                cache.commit(new int[] {0});
+                assertThat(cache.tiles(1).getFirst().keys().data())
+                        .as("a view of the pool, no copy")
+                        .isSameAs(pool.keys(1));
+            }
+        }
+        assertThat(pool.blocksUsed()).isEqualTo(500);
+    }
+
+    @Test
     void onlyAModelWithPagesHasAPool() {
         assertThatThrownBy(() -> BlockPool.of(model)).isInstanceOf(IllegalArgumentException.class);
     }

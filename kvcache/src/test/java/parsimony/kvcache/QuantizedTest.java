@@ -2,6 +2,7 @@ package parsimony.kvcache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -13,6 +14,7 @@ import parsimony.core.model.KeyValueTile;
 import parsimony.core.model.Sequence;
 import parsimony.core.model.Transformer;
 import parsimony.core.technique.Technique;
+import parsimony.core.tensor.Matrix;
 
 class QuantizedTest extends CacheContract<Quantized.Options> {
     @Override
@@ -36,9 +38,16 @@ class QuantizedTest extends CacheContract<Quantized.Options> {
     }
 
     @ParameterizedTest
-    @CsvSource({"2, 8, 16", "4, 8, 16", "8, 8, 16", "4, 5, 10", "2, 32, 6", "4, 1, 7"})
-    void everyNumberIsWithinHalfAStepAndTheResidualIsExact(int bits, int group, int headSize) {
-        int tokens = 3 * group + 7;
+    @CsvSource({
+        "2, 8, 16, 31",
+        "4, 8, 16, 31",
+        "8, 8, 16, 31",
+        "4, 5, 10, 22",
+        "2, 32, 6, 103",
+        "4, 1, 7, 10",
+        "2, 32, 64, 700"
+    })
+    void everyNumberIsWithinHalfAStepAndTheResidualIsExact(int bits, int group, int headSize, int tokens) {
         SplittableRandom random = new SplittableRandom(bits);
         float[] numbers = new float[tokens * headSize * 2];
         for (int i = 0; i < numbers.length; i++) {
@@ -52,24 +61,41 @@ class QuantizedTest extends CacheContract<Quantized.Options> {
         }
         int quantized = (tokens - 5) / group * group;
         for (int head = 0; head < 2; head++) {
-            List<KeyValueTile> tiles = cache.tiles(head);
-            assertThat(tiles.getFirst().size()).isEqualTo(quantized);
-            assertThat(tiles.getLast().size()).isEqualTo(tokens - quantized);
             assertThat(driver.positions(head))
                     .containsExactly(IntStream.range(0, tokens).toArray());
-            for (int token = 0; token < tokens; token++) {
-                boolean exact = token >= quantized;
-                KeyValueTile tile = exact ? tiles.getLast() : tiles.getFirst();
-                int row = exact ? token - quantized : token;
-                for (int channel = 0; channel < headSize; channel++) {
-                    float key = numbers[token * 2 * headSize + head * headSize + channel];
-                    // No range is longer than 6; scale and minimum are kept in 11 significant bits.
-                    double bound = exact ? 0 : 6.0 / ((1 << bits) - 1) / 2 + 6 * 0x1p-11 + 3 * 0x1p-11;
-                    assertThat(Math.abs(tile.keys().get(row, channel) - key)).isLessThanOrEqualTo((float) bound);
-                    assertThat(Math.abs(tile.values().get(row, channel) + key)).isLessThanOrEqualTo((float) bound);
+            assertThat(cache.tiles(head).getFirst().size()).isEqualTo(tokens - quantized);
+            List<KeyValueTile> tiles = new ArrayList<>();
+            cache.decodedTiles(head).forEach(tile -> tiles.add(copy(tile)));
+            tiles.addAll(cache.tiles(head));
+            int token = 0;
+            for (KeyValueTile tile : tiles) {
+                for (int row = 0; row < tile.size(); row++, token++) {
+                    assertThat(tile.row(row)).isEqualTo(token - tokens);
+                    for (int channel = 0; channel < headSize; channel++) {
+                        float key = numbers[token * 2 * headSize + head * headSize + channel];
+                        // No range is longer than 6; scale and minimum are kept in 11 significant bits.
+                        double bound = token >= quantized ? 0 : 6.0 / ((1 << bits) - 1) / 2 + 6 * 0x1p-11 + 3 * 0x1p-11;
+                        assertThat(Math.abs(tile.keys().get(row, channel) - key))
+                                .isLessThanOrEqualTo((float) bound);
+                        assertThat(Math.abs(tile.values().get(row, channel) + key))
+                                .isLessThanOrEqualTo((float) bound);
+                    }
                 }
             }
+            assertThat(token).isEqualTo(tokens);
         }
+    }
+
+    /** A tile is valid until the next one is decoded. */
+    private static KeyValueTile copy(KeyValueTile tile) {
+        Matrix keys = tile.keys();
+        Matrix values = tile.values();
+        return new KeyValueTile(
+                new Matrix(keys.data().clone(), keys.offset(), keys.rows(), keys.columns(), keys.stride()),
+                new Matrix(values.data().clone(), values.offset(), values.rows(), values.columns(), values.stride()),
+                tile.positions(),
+                tile.firstPosition(),
+                tile.firstRow());
     }
 
     @Test
@@ -78,7 +104,7 @@ class QuantizedTest extends CacheContract<Quantized.Options> {
         CacheDriver driver = new CacheDriver(cache, 1, 8);
         driver.append(4, (position, column) -> column == 3 ? 1000 + position : 0.1f * position);
         driver.commit(4);
-        KeyValueTile tile = cache.tiles(0).getFirst();
+        KeyValueTile tile = cache.decodedTiles(0).iterator().next();
         for (int token = 0; token < 4; token++) {
             for (int channel = 0; channel < 8; channel++) {
                 if (channel != 3) {
@@ -120,12 +146,14 @@ class QuantizedTest extends CacheContract<Quantized.Options> {
 
     @Test
     void aTokenTakesTheBytesOfItsCodesAndRanges() {
-        QuantizedTokens keys = new QuantizedTokens(64, 2, 32, 1);
-        QuantizedTokens values = new QuantizedTokens(64, 2, 1, 32);
+        QuantizedTokens keys = QuantizedTokens.perChannel(64, 2, 32);
+        QuantizedTokens values = QuantizedTokens.perToken(64, 2, 32);
         keys.add(new float[64 * 64], 0, 64);
         values.add(new float[64 * 64], 0, 64);
         assertThat(keys.bytes()).isEqualTo(64 * 16 + 2 * 64 * 4);
         assertThat(values.bytes()).isEqualTo(64 * 16 + 64 * 2 * 4);
-        assertThat(keys.decode()).containsOnly(0);
+        float[] decoded = new float[64 * 64];
+        keys.decoder().decode(0, 64, decoded);
+        assertThat(decoded).containsOnly(0);
     }
 }

@@ -114,7 +114,7 @@ final class SpeculativeSuite implements Suite {
                         "speed",
                         false,
                         false,
-                        true),
+                        false),
                 new Chart(
                         "Speed and its prediction",
                         "Where the formula holds, points lie on the diagonal.",

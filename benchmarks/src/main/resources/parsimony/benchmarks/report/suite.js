@@ -70,44 +70,86 @@
     };
   }
 
+  const LABEL_HEIGHT = 12;
+  const LABEL_WIDTH = 130;
+
+  /** The points of a series, or of one set of its options, from left to right; the last of each set has its name beside it. */
+  function points(plot, name, set) {
+    return record.rows
+      .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
+      .filter((point) => point.row.series === name && (set === null || point.row.name === set))
+      .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y))
+      .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
+      .sort((a, b) => a.x - b.x)
+      .map((point, index, all) => ({ ...point, named: all[index + 1]?.row.name !== point.row.name }));
+  }
+
+  /** Moves names down so far that none covers another; the plot's size in pixels need only be about right. */
+  function separate(all, plot) {
+    const place = (values, logarithmic, pixels) => {
+      const scaled = values.map((value) => (logarithmic ? Math.log(value) : value));
+      const least = Math.min(...scaled);
+      const range = Math.max(...scaled) - least || 1;
+      return scaled.map((value) => (pixels * (value - least)) / range);
+    };
+    const right = place(all.map((point) => point.x), plot.logX, 330);
+    const up = place(all.map((point) => point.y), plot.logY, 190);
+    const placed = [];
+    all
+      .map((point, index) => ({ point, x: right[index], y: -up[index] }))
+      .filter(({ point }) => point.named)
+      .sort((a, b) => a.y - b.y)
+      .forEach(({ point, x, y }) => {
+        let free = y;
+        for (const other of placed) {
+          if (Math.abs(other.x - x) < LABEL_WIDTH && free < other.y + LABEL_HEIGHT) {
+            free = other.y + LABEL_HEIGHT;
+          }
+        }
+        placed.push({ x, y: free });
+        point.shift = free - y;
+      });
+  }
+
   function option(plot, colours) {
     const soft = { color: colours("--soft"), fontSize: 12 };
-    const series = names
+    // A line joins the rows of one set of options, as one thing that is measured at several places.
+    const sets = (name) =>
+      plot.lines ? [...new Set(record.rows.filter((row) => row.series === name).map((row) => row.name))] : [null];
+    const shown = names
       .filter((name) => !hidden.has(name))
-      .map((name) => ({
-        id: name,
-        name,
-        type: plot.lines ? "line" : "scatter",
-        symbol: "path://" + shape(name),
-        symbolKeepAspect: true,
-        symbolSize: 11,
-        clip: false,
-        lineStyle: { width: 1.5, color: colours(colourVariable(name)), opacity: 0.6 },
-        itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1 },
-        emphasis: { scale: 1.5 },
-        label: {
-          show: true,
-          position: "right",
-          color: plot.lines ? colours(colourVariable(name)) : colours("--soft"),
-          fontSize: 11,
-          formatter: ({ data }) => data.note,
-        },
-        data: record.rows
-          .map((row, index) => ({ row, index, x: row.values[plot.x], y: row.values[plot.y] }))
-          .filter((point) => point.row.series === name && Number.isFinite(point.x) && Number.isFinite(point.y))
-          .filter((point) => !((plot.logX && point.x <= 0) || (plot.logY && point.y <= 0)))
-          .sort((a, b) => a.x - b.x)
-          .map((point, index, all) => ({
-            value: [point.x, point.y],
-            row: point.index,
-            note: all[index + 1]?.row.name === point.row.name ? "" : shortened(point.row.name), // Once a line
-            itemStyle: { opacity: matching(point.row) ? 1 : 0.15 },
-          })),
-      }));
+      .flatMap((name) => sets(name).map((set) => ({ name, set, points: points(plot, name, set) })));
+    separate(shown.flatMap((part) => part.points), plot);
+    const series = shown.map(({ name, set, points }) => ({
+      id: set ?? name,
+      name,
+      type: plot.lines ? "line" : "scatter",
+      symbol: "path://" + shape(name),
+      symbolKeepAspect: true,
+      symbolSize: 11,
+      clip: false,
+      lineStyle: { width: 1.5, color: colours(colourVariable(name)), opacity: 0.6 },
+      itemStyle: { color: colours(colourVariable(name)), borderColor: colours("--page"), borderWidth: 1 },
+      emphasis: { scale: 1.5 },
+      label: {
+        show: true,
+        position: "right",
+        color: colours("--soft"),
+        fontSize: 11,
+        formatter: ({ data }) => data.note,
+      },
+      data: points.map((point) => ({
+        value: [point.x, point.y],
+        row: point.index,
+        note: point.named ? shortened(point.row.name) : "",
+        label: { offset: [0, point.shift ?? 0] },
+        itemStyle: { opacity: matching(point.row) ? 1 : 0.15 },
+      })),
+    }));
     return {
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      grid: { left: 4, right: plot.lines ? 150 : 90, top: 40, bottom: 34, containLabel: true },
+      grid: { left: 4, right: plot.lines ? 150 : 140, top: 40, bottom: 34, containLabel: true },
       tooltip: {
         trigger: "item",
         confine: true,
@@ -122,44 +164,11 @@
     };
   }
 
-  const LABEL_HEIGHT = 12;
-  const BELOW_PLOT = 50;
-
-  /** Moves the labels of lines that end at the same place apart. */
-  function spread(chart, drawn) {
-    const ends = {};
-    for (const { id, data } of drawn) {
-      for (const item of data.filter(({ note }) => note)) {
-        const y = chart.convertToPixel({ seriesId: id }, item.value)[1];
-        (ends[item.value[0]] ??= []).push({ item, y, moved: y });
-      }
-    }
-    for (const labels of Object.values(ends)) {
-      labels.sort((a, b) => a.y - b.y);
-      let limit = -Infinity;
-      for (const label of labels) {
-        label.moved = Math.max(label.y, limit);
-        limit = label.moved + LABEL_HEIGHT;
-      }
-      limit = chart.getHeight() - BELOW_PLOT;
-      for (const label of labels.reverse()) {
-        label.moved = Math.min(label.moved, limit);
-        limit = label.moved - LABEL_HEIGHT;
-        label.item.label = { offset: [0, label.moved - label.y] };
-      }
-    }
-    chart.setOption({ series: drawn });
-  }
-
   const charts = [];
 
   function drawOne({ chart, plot }) {
     const style = getComputedStyle(document.documentElement);
-    const drawing = option(plot, (variable) => style.getPropertyValue(variable).trim());
-    chart.setOption(drawing, { notMerge: true });
-    if (plot.lines) {
-      spread(chart, drawing.series);
-    }
+    chart.setOption(option(plot, (variable) => style.getPropertyValue(variable).trim()), { notMerge: true });
   }
 
   const draw = () => charts.forEach(drawOne);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -104,6 +105,54 @@ class SuiteRunTest {
                 .isEqualTo(1);
         assertThat(itself.get("forced").doubleValue()).isEqualTo(1);
         assertThat(itself.get("perPass").doubleValue()).isGreaterThan(2.5);
+    }
+
+    @Test
+    void comparesCaches() throws IOException {
+        Path model = Cli.model(Files.createDirectory(folder.resolve("model")));
+        Cli.Outcome outcome = Cli.run(
+                "compare",
+                "--suite",
+                "kvcache",
+                "--quick",
+                "--model",
+                model,
+                "--output",
+                folder.resolve("results"),
+                "--apply",
+                "full",
+                "--apply",
+                "paged",
+                "--apply",
+                "window:recent=0.2");
+        assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+        JsonNode rows = JsonMapper.shared()
+                .readTree(folder.resolve("results/kvcache.json").toFile())
+                .get("rows");
+        List<JsonNode> quality = rows.valueStream()
+                .filter(row -> row.get("values").has("loss"))
+                .map(row -> row.get("values"))
+                .toList();
+        assertThat(quality).hasSize(3);
+        assertThat(quality.get(0).get("loss").doubleValue()).isZero();
+        assertThat(quality.get(0).get("share").doubleValue()).isEqualTo(1);
+        assertThat(quality.get(1).get("loss").doubleValue()).isZero();
+        assertThat(quality.get(2).get("share").doubleValue()).isLessThan(1);
+        List<JsonNode> long2048 = rows.valueStream()
+                .map(row -> row.get("values"))
+                .filter(values -> values.has("decode") && values.get("tokens").doubleValue() == 2048)
+                .toList();
+        assertThat(long2048).hasSize(3);
+        assertThat(long2048.get(0).get("each").doubleValue()).isEqualTo(2 * 2 * 8 * 64 * 4);
+        assertThat(long2048.get(2).get("share").doubleValue()).isBetween(0.2, 0.3);
+        assertThat(long2048.get(1).get("sequences").intValue())
+                .isGreaterThan(long2048.get(0).get("sequences").intValue());
+        assertThat(rows.valueStream()
+                        .map(row -> row.get("values"))
+                        .filter(values -> values.has("bits") && values.has("tokens"))
+                        .mapToInt(values -> values.get("tokens").intValue()))
+                .as("the long text, once for every technique")
+                .containsExactly(1024, 2048, 1024, 2048, 1024, 2048);
     }
 
     @Test

@@ -2,6 +2,7 @@ package parsimony.core.model;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
@@ -108,17 +109,13 @@ final class Attention {
             Span span = tasks.get(i).span;
             KvCache cache = cache(span, block);
             if (cache != null && cache.observesAttention()) {
+                List<Task> ofSpan = tasks.subList(i, i + keyValueHeads);
+                List<AttentionKernel.Head> queryHeads = IntStream.range(0, heads)
+                        .mapToObj(head -> head(ofSpan.get(head / group), queries.matrix(), head, context)
+                                .withTiles(cacheTiles(ofSpan.get(head / group), prefix)))
+                        .toList();
                 cache.attended(new AttentionMass(
-                        backend,
-                        tasks.subList(i, i + keyValueHeads).stream()
-                                .map(task -> cacheTiles(task, prefix))
-                                .toList(),
-                        queries.matrix().rows(span.firstRow(), span.rows()),
-                        span.visibility(),
-                        scale,
-                        logSumExp,
-                        span.firstRow(),
-                        queries.rows()));
+                        backend, queryHeads, keyValueHeads, logSumExp, span.firstRow(), queries.rows()));
             }
         }
         if (Tape.isOpen()) {
@@ -295,14 +292,53 @@ final class Attention {
             int rowsAtOnce) {
         if (task.cache != null && kernel instanceof RecurrentKernel recurrent) {
             recurrent.forward(backend, head, task.cache, task.keyValueHead, output);
-        } else if (output.rows() <= rowsAtOnce) {
-            kernel.forward(backend, head, output, logSumExp, offset);
-        } else {
-            for (int row = 0; row < output.rows(); row += rowsAtOnce) {
-                int rows = Math.min(rowsAtOnce, output.rows() - row);
-                kernel.forward(backend, head.rows(row, rows), output.rows(row, rows), logSumExp, offset + row);
+            return;
+        }
+        int step = Math.min(rowsAtOnce, output.rows());
+        for (int row = 0; row < output.rows(); row += step) {
+            int rows = Math.min(step, output.rows() - row);
+            AttentionKernel.Head part = rows == output.rows() ? head : head.rows(row, rows);
+            kernel.forward(backend, part, output.rows(row, rows), logSumExp, offset + row);
+            if (task.cache != null) {
+                attendToDecoded(backend, task, part, output.rows(row, rows), logSumExp, offset + row);
             }
         }
+    }
+
+    /** Adds what the entries give that are decoded as they are read. */
+    private void attendToDecoded(
+            Backend backend, Task task, AttentionKernel.Head head, Matrix output, float[] logSumExp, int offset) {
+        Iterator<KeyValueTile> tiles =
+                task.cache.decodedTiles(task.keyValueHead).iterator();
+        if (!tiles.hasNext()) {
+            return;
+        }
+        Matrix part = Matrix.of(new float[output.rows() * headSize], output.rows(), headSize);
+        float[] partSums = new float[output.rows()];
+        while (tiles.hasNext()) {
+            kernel.forward(backend, head.withTiles(List.of(tiles.next())), part, partSums, 0);
+            for (int row = 0; row < output.rows(); row++) {
+                combine(output, logSumExp, offset, part, partSums, row);
+            }
+        }
+    }
+
+    /** softmax over two sets of keys is the mean of those over each, weighted by their sums: o = (exp(l) o + exp(l') o') / (exp(l) + exp(l')). */
+    private static void combine(Matrix output, float[] logSumExp, int offset, Matrix part, float[] partSums, int row) {
+        float before = logSumExp[offset + row];
+        float added = partSums[row];
+        float largest = Math.max(before, added);
+        if (largest == Float.NEGATIVE_INFINITY) {
+            return;
+        }
+        float sum = largest + (float) Math.log(Math.exp(before - largest) + Math.exp(added - largest));
+        float weight = (float) Math.exp(before - sum);
+        float partWeight = (float) Math.exp(added - sum);
+        int to = output.offset() + row * output.stride();
+        for (int i = 0; i < part.columns(); i++) {
+            output.data()[to + i] = weight * output.data()[to + i] + partWeight * part.get(row, i);
+        }
+        logSumExp[offset + row] = sum;
     }
 
     /** What the heads of a group see that all stand in a sequence's only row. */

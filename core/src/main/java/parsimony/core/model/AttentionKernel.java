@@ -64,6 +64,11 @@ public interface AttentionKernel {
                     new Visibility.OfRows(visibility, first),
                     scoring);
         }
+
+        /** The same queries, which look at something else. */
+        Head withTiles(List<KeyValueTile> others) {
+            return new Head(queries, positions, firstPosition, others, visibility, scoring);
+        }
     }
 
     /**
@@ -73,5 +78,18 @@ public interface AttentionKernel {
      * @param softCap cap(s) is softCap · tanh(s / softCap); 0 leaves scores alone
      * @param slope what a score loses with each position of distance; 0 where positions are in the queries and keys themselves
      */
-    record Scoring(float scale, float softCap, float slope) {}
+    record Scoring(float scale, float softCap, float slope) {
+        /**
+         * The score of a product.
+         *
+         * @param distance the key's position − the query's
+         */
+        float score(float product, int distance) {
+            float score = scale * product;
+            if (softCap != 0) {
+                score = softCap * (float) Math.tanh(score / softCap);
+            }
+            return score + slope * distance;
+        }
+    }
 }

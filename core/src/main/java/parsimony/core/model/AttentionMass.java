@@ -8,40 +8,33 @@ import parsimony.core.tensor.Matrix;
 
 /**
  * How the queries of one pass over one sequence attended to the entries of its cache. The probabilities are computed again from the log Σ exp that the kernel kept, a tile of
- * queries × keys at a time, so that they cost time but no memory and are there with every exact kernel whose scores have neither a soft cap nor a bias by distance.
+ * queries × keys at a time, so that they cost time but no memory and are there with every exact kernel.
  */
 public final class AttentionMass {
     private static final int QUERIES = 64;
     private static final int KEYS = 256;
 
     private final Backend backend;
-    private final List<List<KeyValueTile>> tiles;
-    private final Matrix queries;
-    private final Visibility visibility;
-    private final float scale;
+    private final List<AttentionKernel.Head> heads;
+    private final int keyValueHeads;
     private final float[] logSumExp;
     private final int firstSum;
     private final int sumsPerHead;
 
     /**
-     * @param tiles the cache's entries as they were read, for each key/value head
-     * @param queries [rows, heads · headSize], rotated
+     * @param heads every query head with the entries of the cache as it read them, those of a key/value head one after the other
      * @param logSumExp of row i of query head h at {@code firstSum + h · sumsPerHead + i}
      */
     public AttentionMass(
             Backend backend,
-            List<List<KeyValueTile>> tiles,
-            Matrix queries,
-            Visibility visibility,
-            float scale,
+            List<AttentionKernel.Head> heads,
+            int keyValueHeads,
             float[] logSumExp,
             int firstSum,
             int sumsPerHead) {
         this.backend = backend;
-        this.tiles = tiles;
-        this.queries = queries;
-        this.visibility = visibility;
-        this.scale = scale;
+        this.heads = List.copyOf(heads);
+        this.keyValueHeads = keyValueHeads;
         this.logSumExp = logSumExp;
         this.firstSum = firstSum;
         this.sumsPerHead = sumsPerHead;
@@ -49,21 +42,17 @@ public final class AttentionMass {
 
     /** Rows that the pass had. */
     public int rows() {
-        return queries.rows();
+        return heads.getFirst().queries().rows();
     }
 
     /** Query heads that read a key/value head. */
     public int group() {
-        return queries.columns() / (tiles.size() * headSize());
+        return heads.size() / keyValueHeads;
     }
 
     /** Does something for every key/value head, on all threads. */
     public void forEachHead(IntConsumer task) {
-        backend.parallel(tiles.size(), task);
-    }
-
-    private int headSize() {
-        return tiles.getFirst().getFirst().keys().columns();
+        backend.parallel(keyValueHeads, task);
     }
 
     /**
@@ -87,6 +76,7 @@ public final class AttentionMass {
      * @param rows of the pass, ascending
      */
     public void forEach(int keyValueHead, int[] rows, Visitor visitor) {
+        AttentionKernel.Head first = heads.get(keyValueHead * group());
         float[] sum = new float[QUERIES * KEYS];
         float[] one = new float[QUERIES * KEYS];
         for (int i = 0; i < rows.length; ) {
@@ -94,10 +84,10 @@ public final class AttentionMass {
             while (i + count < rows.length && count < QUERIES && rows[i + count] == rows[i] + count) {
                 count++;
             }
-            for (KeyValueTile tile : tiles.get(keyValueHead)) {
+            for (KeyValueTile tile : first.tiles()) {
                 for (int key = 0; key < tile.size(); key += KEYS) {
                     int keys = Math.min(KEYS, tile.size() - key);
-                    Visibility.Coverage coverage = visibility.coverage(rows[i], count, tile, key, keys);
+                    Visibility.Coverage coverage = first.visibility().coverage(rows[i], count, tile, key, keys);
                     if (coverage != Visibility.Coverage.NONE) {
                         boolean masked = coverage == Visibility.Coverage.SOME;
                         Matrix total = probabilities(keyValueHead, rows[i], count, tile, key, keys, masked, sum, one);
@@ -122,18 +112,36 @@ public final class AttentionMass {
         Arrays.fill(sum, 0, count * keys, 0);
         Matrix scores = Matrix.of(one, count, keys);
         for (int head = keyValueHead * group(); head < (keyValueHead + 1) * group(); head++) {
-            Matrix q = queries.rows(query, count).columns(head * headSize(), headSize());
-            backend.multiply(q, false, tile.keys().rows(key, keys), true, scores, false);
-            for (int i = 0; i < count * keys; i++) {
-                boolean seen = !masked || visibility.visible(query + i / keys, tile, key + i % keys);
-                one[i] = seen ? one[i] * scale : Float.NEGATIVE_INFINITY;
-            }
+            AttentionKernel.Head of = heads.get(head);
+            backend.multiply(of.queries().rows(query, count), false, tile.keys().rows(key, keys), true, scores, false);
+            score(of, scores, query, tile, key, masked);
             backend.exponential(scores, logSumExp, firstSum + head * sumsPerHead + query);
             for (int i = 0; i < count * keys; i++) {
                 sum[i] += one[i];
             }
         }
         return Matrix.of(sum, count, keys);
+    }
+
+    private static void score(
+            AttentionKernel.Head head, Matrix scores, int firstQuery, KeyValueTile tile, int firstKey, boolean masked) {
+        float[] data = scores.data();
+        AttentionKernel.Scoring scoring = head.scoring();
+        if (!masked && scoring.softCap() == 0 && scoring.slope() == 0) {
+            for (int i = 0; i < scores.rows() * scores.columns(); i++) {
+                data[i] *= scoring.scale();
+            }
+            return;
+        }
+        for (int i = 0, at = 0; i < scores.rows(); i++) {
+            int query = firstQuery + i;
+            for (int key = firstKey; key < firstKey + scores.columns(); key++, at++) {
+                boolean seen = !masked || head.visibility().visible(query, tile, key);
+                data[at] = seen
+                        ? scoring.score(data[at], tile.position(key) - head.position(query))
+                        : Float.NEGATIVE_INFINITY;
+            }
+        }
     }
 
     /**

@@ -23,6 +23,16 @@ public interface KvCache extends SequenceState {
     /** The entries of a head that are to be seen, tentative ones last; heads may hold different ones. */
     List<KeyValueTile> tiles(int keyValueHead);
 
+    /**
+     * Older entries of a head, before those of {@link #tiles}, that are kept in another form and decoded as they are read, so that no more of them exist as floats than a core's own
+     * cache holds. Several threads may read several heads at once. A cache that observes attention or rotates keys when they are read has none.
+     *
+     * @return tiles each of which is valid until the next one is asked for
+     */
+    default Iterable<KeyValueTile> decodedTiles(int keyValueHead) {
+        return List.of();
+    }
+
     /** Whether keys are kept as they are before rotation; whoever reads them turns them by {@link #placesWhenRead}. */
     default boolean rotatesWhenRead() {
         return false;

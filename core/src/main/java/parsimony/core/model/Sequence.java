@@ -18,7 +18,8 @@ public final class Sequence implements AutoCloseable {
         return length;
     }
 
-    SequenceState state(int block) {
+    /** What a block remembers. Whoever adds to it must add as many entries to those of all blocks before the next {@link #commit}. */
+    public SequenceState state(int block) {
         return states.get(block);
     }
 

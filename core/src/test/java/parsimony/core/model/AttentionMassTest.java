@@ -20,8 +20,18 @@ class AttentionMassTest {
 
     /** Two key/value heads of three query heads each; some rows of a pass that follows {@code committed} entries, which lie in two tiles. */
     @ParameterizedTest
-    @CsvSource({"0, 5, 1", "7, 1, 1", "40, 9, 2", "600, 150, 1", "300, 130, 3"})
-    void isTheSumOfTheProbabilities(int committed, int rows, int every) {
+    @CsvSource({
+        "0, 5, 1, 0, 0",
+        "7, 1, 1, 0, 0",
+        "40, 9, 2, 0, 0",
+        "600, 150, 1, 0, 0",
+        "300, 130, 3, 0, 0",
+        "40, 9, 2, 1.5, 0",
+        "300, 130, 3, 0, 0.01",
+        "300, 70, 1, 2, 0.02"
+    })
+    void isTheSumOfTheProbabilities(int committed, int rows, int every, float softCap, float slope) {
+        AttentionKernel.Scoring scoring = new AttentionKernel.Scoring(0.5f, softCap, slope);
         SplittableRandom random = new SplittableRandom(committed);
         int entries = committed + rows;
         int[] positions = IntStream.range(0, entries).toArray();
@@ -43,22 +53,20 @@ class AttentionMassTest {
                 })
                 .toList();
         float[] logSumExp = new float[2 * GROUP * rows];
+        List<AttentionKernel.Head> heads = IntStream.range(0, 2 * GROUP)
+                .mapToObj(head -> new AttentionKernel.Head(
+                        queries.columns(head * SIZE, SIZE),
+                        positions,
+                        committed,
+                        tiles.get(head / GROUP),
+                        causal,
+                        scoring))
+                .toList();
         for (int head = 0; head < 2 * GROUP; head++) {
-            new NaiveAttention()
-                    .forward(
-                            backend,
-                            new AttentionKernel.Head(
-                                    queries.columns(head * SIZE, SIZE),
-                                    positions,
-                                    committed,
-                                    tiles.get(head / GROUP),
-                                    causal,
-                                    new AttentionKernel.Scoring(0.5f, 0, 0)),
-                            Matrix.of(new float[rows * SIZE], rows, SIZE),
-                            logSumExp,
-                            head * rows);
+            Matrix output = Matrix.of(new float[rows * SIZE], rows, SIZE);
+            new NaiveAttention().forward(backend, heads.get(head), output, logSumExp, head * rows);
         }
-        AttentionMass mass = new AttentionMass(backend, tiles, queries, causal, 0.5f, logSumExp, 0, rows);
+        AttentionMass mass = new AttentionMass(backend, heads, 2, logSumExp, 0, rows);
         int[] chosen = IntStream.range(0, rows).filter(row -> row % every == 0).toArray();
         assertThat(mass.rows()).isEqualTo(rows);
         assertThat(mass.group()).isEqualTo(GROUP);
@@ -73,7 +81,9 @@ class AttentionMassTest {
                         for (int i = 0; i < SIZE; i++) {
                             score += (double) queries.get(row, q * SIZE + i) * keys.get(key, head * SIZE + i);
                         }
-                        weights[key] = Math.exp(0.5 * score);
+                        score *= 0.5;
+                        score = softCap == 0 ? score : softCap * Math.tanh(score / softCap);
+                        weights[key] = Math.exp(score + slope * (key - committed - row));
                         sum += weights[key];
                     }
                     for (int key = 0; key < weights.length; key++) {
