@@ -67,7 +67,8 @@ final class SpeculativeSuite implements Suite {
                 "Speed: tokens a second after the prompt, as a multiple of one token a pass, measured in turn on the same prompts. Accepted: of the tokens that were judged, proposals behind a rejected one left out; on real text: the same where the text before is the file's own and not the model's. Draft and check: the time for one drafted token, and for one pass over all of a proposal, in passes over a single token.",
                 "Formula: what Leviathan et al.'s (1 − α^(γ+1)) / ((1 − α) (γ c + v)) gives for a chain of as many tokens with this acceptance and these costs; trees, and chains of changing length, do not follow it. Break-even: the acceptance from which on such a chain is faster than one token a pass.",
                 "Same: texts that are those of one token a pass. A way of writing that is not lossless has a row at temperature %.1f too: bits is how much more surprising the model finds what was written there than what it draws itself."
-                        .formatted(TEMPERATURE));
+                        .formatted(TEMPERATURE),
+                "1B (left out with --quick): passes of a model of Llama-3.2-1B's shape in 4 bits with random weights, as long as those of the draft's chains above and accepting what those accepted; c is what a drafted token is charged, in passes over one.");
     }
 
     private static int prompts(Request request) {
@@ -226,14 +227,14 @@ final class SpeculativeSuite implements Suite {
             listener.doing(spec + ": editing");
             listener.measured(new Row(
                     "editing: " + spec,
-                    last.name() + ", editing",
+                    last.name(),
                     paper,
                     compare(writer, plain, strategy, editing, 0, new Passes(""))));
             if (!strategy.isLossless()) {
                 listener.doing(spec + ": at temperature " + TEMPERATURE);
                 listener.measured(new Row(
                         "drawing: " + spec,
-                        last.name() + ", drawing",
+                        last.name(),
                         paper,
                         compare(writer, plain, strategy, completing, TEMPERATURE, new Passes(""))));
             }

@@ -10,11 +10,10 @@ import parsimony.core.tensor.Tensor;
  * that suits and weight by weight where not. Many are multiplied by {@link SparsePanels} if few weights are left; otherwise by {@link Gemm}, for which rows
  * are decoded: leaving out half of the multiplications saves less than their order costs.
  *
- * <p>Where it pays, as first measured (two cores with AVX-512 under changing load, so to a third at best; SparseBenchmark measures it again): one vector
- * times 8192 × 4096 weights, more than the caches hold, beats dense 32-bit floats from 50 % zeros on, 1.1-fold, and 1.5-fold at 70 % and 90 %, but
- * reaches only 0.3 to 0.4 of Q8_0. In the caches (768 × 256) it loses to both, at 0.3 to 0.6 of dense: spreading costs more than the zeros save. Four
- * vectors are even with dense out of the caches and lose in them. 128 vectors take twice as long as dense at 50 %, are even at 70 % and 1.5-fold at 90 %, out of the caches only. What
- * pruning always saves is memory; 2:4 is no faster than any other half.
+ * <p>Where it pays (SparseBenchmark, weights in BF16, two cores with AVX-512, three short runs of each with wide errors): one vector times 8192 × 4096 weights, more than the caches hold, is 1.5 to 1.6 times as
+ * fast as dense 32-bit floats at 50 % and 70 % zeros, 2.1 times at 90 %, but 0.3 to 0.4 of Q8_0; four vectors 1.3 to 1.6 times, 0.7 of Q8_0. In the caches (768 × 256), where dense weights are repacked, it reaches 0.1 to 0.3 of
+ * both for one vector and for four: spreading costs more than the zeros save. 128 vectors take as long as dense up to 70 % and are 1.1 to 1.6 times as fast at 90 %. What pruning always
+ * saves is memory; 2:4 is no faster than any other half.
  */
 final class SparseMatrix implements PreparedMatrix {
     /** Below this many multiply-adds waking another thread costs more than it gains. */
