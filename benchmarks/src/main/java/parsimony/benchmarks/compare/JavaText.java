@@ -35,18 +35,28 @@ public final class JavaText {
 
     /** Documents drawn without replacement, of at most {@code bytes} characters together but at least one; the same ones for the same seed. */
     public static Corpus sample(Corpus corpus, long bytes, long seed) {
-        List<Corpus.Document> rest = new ArrayList<>(corpus.documents());
         List<Corpus.Document> sample = new ArrayList<>();
-        SplittableRandom random = new SplittableRandom(seed);
+        List<Corpus.Document> drawn = drawn(corpus, seed);
         long size = 0;
-        while (!rest.isEmpty()) {
-            Corpus.Document document = rest.remove(random.nextInt(rest.size()));
-            if (size + document.text().length() <= bytes || (sample.isEmpty() && rest.isEmpty())) {
+        for (Corpus.Document document : drawn) {
+            boolean isLast = document == drawn.getLast();
+            if (size + document.text().length() <= bytes || (sample.isEmpty() && isLast)) {
                 sample.add(document);
                 size += document.text().length();
             }
         }
         return Corpus.of(sample);
+    }
+
+    /** All documents, in an order that the seed draws. */
+    public static List<Corpus.Document> drawn(Corpus corpus, long seed) {
+        List<Corpus.Document> rest = new ArrayList<>(corpus.documents());
+        List<Corpus.Document> drawn = new ArrayList<>();
+        SplittableRandom random = new SplittableRandom(seed);
+        while (!rest.isEmpty()) {
+            drawn.add(rest.remove(random.nextInt(rest.size())));
+        }
+        return drawn;
     }
 
     static List<Path> jars(List<String> entries) throws IOException {

@@ -1,7 +1,6 @@
 package parsimony.benchmarks.suite;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -182,7 +181,9 @@ final class KvCacheSuite implements Suite {
             model = request.model().transformer();
             trained = context(request);
             Corpus heldOut = JavaText.heldOut();
-            files = tokens(heldOut);
+            files = JavaText.drawn(heldOut, request.seed()).stream()
+                    .map(file -> request.model().tokenizer().encode(file.text(), false))
+                    .toList();
             int length = trained - 1; // and the token that begins a text
             beginnings = new HeldOutText(
                     "",
@@ -202,18 +203,6 @@ final class KvCacheSuite implements Suite {
                     : Optional.of(Needles.of(request.model(), heldOut, extent.needles, length, request.seed()));
             largeModel = LargeModel.eighth(request.seed());
             extent.lengths.forEach(tokens -> largeByContext.put(tokens, largeModel.withContext(tokens)));
-        }
-
-        /** All files, in an order that the seed draws. */
-        private List<int[]> tokens(Corpus corpus) {
-            List<Corpus.Document> rest = new ArrayList<>(corpus.documents());
-            SplittableRandom random = new SplittableRandom(request.seed());
-            List<int[]> files = new ArrayList<>();
-            while (!rest.isEmpty()) {
-                String text = rest.remove(random.nextInt(rest.size())).text();
-                files.add(request.model().tokenizer().encode(text, false));
-            }
-            return files;
         }
 
         private HeldOutText.Document document(int[] tokens) {

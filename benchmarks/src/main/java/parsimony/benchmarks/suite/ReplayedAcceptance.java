@@ -104,10 +104,7 @@ final class ReplayedAcceptance {
             values.put("check", check);
             values.put("even", SpeculativeSuite.breakEven(drafted, cost));
             listener.measured(new Row(
-                    "1B, %d drafted, c = %s".formatted(drafted, draft),
-                    "1B in 4 bits, replayed",
-                    "Fast Inference from Transformers via Speculative Decoding",
-                    values));
+                    "1B, %d drafted, c = %s".formatted(drafted, draft), "1B in 4 bits, replayed", chain.paper, values));
         }
     }
 

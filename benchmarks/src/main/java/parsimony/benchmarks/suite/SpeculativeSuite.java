@@ -29,7 +29,6 @@ import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueContext;
 import parsimony.core.technique.TechniqueException;
 import parsimony.core.technique.TechniqueSpec;
-import parsimony.core.text.Corpus;
 import parsimony.core.text.Tokenizer;
 
 /** How much sooner the same text is written, and why: what is accepted, what drafting and checking cost. */
@@ -173,19 +172,13 @@ final class SpeculativeSuite implements Suite {
                             request.seed()));
         }
 
-        /** Files in an order drawn by the seed, those that are long enough for everything. */
+        /** Files that are long enough for everything, drawn by the seed. */
         private List<int[]> files(Tokenizer tokenizer) throws IOException {
-            List<Corpus.Document> rest = new ArrayList<>(JavaText.heldOut().documents());
-            SplittableRandom random = new SplittableRandom(request.seed());
-            List<int[]> files = new ArrayList<>();
-            while (files.size() < 4 * prompts(request) && !rest.isEmpty()) {
-                int[] tokens = tokenizer.encode(
-                        rest.remove(random.nextInt(rest.size())).text(), true);
-                if (tokens.length >= 3 * promptTokens(request)) {
-                    files.add(tokens);
-                }
-            }
-            return files;
+            return JavaText.drawn(JavaText.heldOut(), request.seed()).stream()
+                    .map(file -> tokenizer.encode(file.text(), true))
+                    .filter(tokens -> tokens.length >= 3 * promptTokens(request))
+                    .limit(4L * prompts(request))
+                    .toList();
         }
 
         /** The beginning of text, a piece of a file, and the piece's first eighth once more. */
@@ -219,7 +212,7 @@ final class SpeculativeSuite implements Suite {
             DecodingStrategy strategy = writer.decoding();
             Transformer plain = writer.withDecoding(new AutoregressiveDecoding());
             listener.doing(spec + ": completing");
-            Passes passes = new Passes(spec.toString());
+            Passes passes = new Passes(spec.toString(), paper);
             Map<String, Double> values = compare(writer, plain, strategy, completing, 0, passes);
             values.putAll(forced(writer, strategy));
             listener.measured(new Row(spec.toString(), last.name(), paper, values));
@@ -229,14 +222,14 @@ final class SpeculativeSuite implements Suite {
                     "editing: " + spec,
                     last.name(),
                     paper,
-                    compare(writer, plain, strategy, editing, 0, new Passes(""))));
+                    compare(writer, plain, strategy, editing, 0, new Passes("", ""))));
             if (!strategy.isLossless()) {
                 listener.doing(spec + ": at temperature " + TEMPERATURE);
                 listener.measured(new Row(
                         "drawing: " + spec,
                         last.name(),
                         paper,
-                        compare(writer, plain, strategy, completing, TEMPERATURE, new Passes(""))));
+                        compare(writer, plain, strategy, completing, TEMPERATURE, new Passes("", ""))));
             }
         }
 
@@ -252,16 +245,16 @@ final class SpeculativeSuite implements Suite {
             int same = 0;
             double bits = 0;
             double plainBits = 0;
-            write(prompts.getFirst(), temperature, writer, strategy, new Totals(), new Passes(""));
+            write(prompts.getFirst(), temperature, writer, strategy, new Totals(), new Passes("", ""));
             for (int i = 0; i < prompts.size(); i++) {
                 int[] prompt = prompts.get(i);
                 int[] text;
                 int[] plainText;
                 if (i % 2 == 0) {
                     text = write(prompt, temperature, writer, strategy, ours, passes);
-                    plainText = write(prompt, temperature, plain, plain.decoding(), plains, new Passes(""));
+                    plainText = write(prompt, temperature, plain, plain.decoding(), plains, new Passes("", ""));
                 } else {
-                    plainText = write(prompt, temperature, plain, plain.decoding(), plains, new Passes(""));
+                    plainText = write(prompt, temperature, plain, plain.decoding(), plains, new Passes("", ""));
                     text = write(prompt, temperature, writer, strategy, ours, passes);
                 }
                 same += Arrays.equals(text, plainText) ? 1 : 0;
@@ -319,7 +312,7 @@ final class SpeculativeSuite implements Suite {
             int judged = 0;
             for (int[] place : places) {
                 listener.doing("real text");
-                Passes first = new Passes("");
+                Passes first = new Passes("", "");
                 DecodingStrategy.Request wanted =
                         new DecodingStrategy.Request(place, FORCED_TOKENS, Set.of(), Sampler.greedy());
                 strategy.generate(writer, ops, wanted, first.new Heard());
@@ -335,11 +328,13 @@ final class SpeculativeSuite implements Suite {
     /** What was accepted, pass by pass; passes without a proposal are left out. */
     static final class Passes {
         final String name;
+        final String paper;
         final List<Integer> accepted = new ArrayList<>();
         final List<Boolean> rejected = new ArrayList<>();
 
-        Passes(String name) {
+        Passes(String name, String paper) {
             this.name = name;
+            this.paper = paper;
         }
 
         int judged() {

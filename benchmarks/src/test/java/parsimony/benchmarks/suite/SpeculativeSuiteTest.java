@@ -24,7 +24,7 @@ class SpeculativeSuiteTest {
 
     @Test
     void countsWhatIsJudgedPassByPass() {
-        Passes passes = new Passes("");
+        Passes passes = new Passes("", "");
         Passes.Heard heard = passes.new Heard();
         heard.token(1, Origin.MODEL);
         heard.token(2, Origin.DRAFT);

@@ -16,7 +16,7 @@ import parsimony.core.tensor.Tensor;
  *
  * <p>Floats are kept as they are. Of BF16 a lane of 32 bits holds two, a row in the lower half and the row {@link #LANES} behind it in the higher: as much memory as before.
  *
- * <p>Every output is one chain of fused multiply-adds in the order of the columns, whatever the batch, the threads, and the kernel.
+ * <p>Every output is one chain of fused multiply-adds in the order of the columns, whatever the threads and, up to {@link Matvec#VECTORS_AT_MOST}, the batch.
  */
 final class PanelMatrix implements PreparedMatrix {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;

@@ -11,8 +11,9 @@ import parsimony.core.tensor.Tensor;
  * are decoded: leaving out half of the multiplications saves less than their order costs.
  *
  * <p>Where it pays (SparseBenchmark, weights in BF16, two cores with AVX-512, three short runs of each with wide errors): one vector times 8192 × 4096 weights, more than the caches hold, is 1.5 to 1.6 times as
- * fast as dense 32-bit floats at 50 % and 70 % zeros, 2.1 times at 90 %, but 0.3 to 0.4 of Q8_0; four vectors 1.3 to 1.6 times, 0.7 of Q8_0. In the caches (768 × 256), where dense weights are repacked, it reaches 0.1 to 0.3 of
- * both for one vector and for four: spreading costs more than the zeros save. 128 vectors take as long as dense up to 70 % and are 1.1 to 1.6 times as fast at 90 %. What pruning always
+ * fast as dense 32-bit floats at 50 % and 70 % zeros, 2.1 times at 90 %, but 0.3 to 0.4 of Q8_0; four vectors 1.3 to 1.6 times, 0.7 of Q8_0. In the caches (768 × 256), where dense weights are repacked, it reaches 0.1 to 0.5 of
+ * both for one vector and for four (0.8 of dense in two of sixteen cases, in which dense was measured slow): spreading costs more than the zeros save. 128 vectors reach 0.8 to 1.0 of dense up to 70 % zeros and are 1.1 to 1.6
+ * times as fast at 90 %. What pruning always
  * saves is memory; 2:4 is no faster than any other half.
  */
 final class SparseMatrix implements PreparedMatrix {
