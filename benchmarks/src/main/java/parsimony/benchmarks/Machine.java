@@ -6,7 +6,10 @@ import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.stream.Stream;
+import parsimony.benchmarks.result.Result.MachineRecord;
 
 /**
  * What a measurement was made on.
@@ -29,6 +32,25 @@ public record Machine(String java, String processor, int cores, String simd, lon
                 findSimd(),
                 system.getTotalMemorySize(),
                 system.getName() + " " + system.getVersion() + " " + system.getArch());
+    }
+
+    /**
+     * What stands beside a measurement.
+     *
+     * @param backend that was measured; empty if there are several, which rows then name
+     * @param threads of what was measured
+     */
+    public MachineRecord record(String backend, int threads, Instant began) {
+        return new MachineRecord(
+                java,
+                processor,
+                cores,
+                memoryBytes,
+                threads,
+                backend,
+                system,
+                Build.commit().orElse("unknown"),
+                began.truncatedTo(ChronoUnit.SECONDS).toString());
     }
 
     private static String findProcessor() {

@@ -3,7 +3,7 @@ package parsimony.benchmarks.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.text.Corpus;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;

@@ -7,12 +7,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import parsimony.benchmarks.compare.Comparison;
-import parsimony.benchmarks.report.ResultFile;
-import parsimony.benchmarks.report.SuitePage;
-import parsimony.benchmarks.report.SuiteTable;
+import parsimony.benchmarks.report.ResultPage;
+import parsimony.benchmarks.report.TerminalTable;
+import parsimony.benchmarks.result.Result;
+import parsimony.benchmarks.result.ResultFile;
 import parsimony.benchmarks.suite.Suite;
-import parsimony.benchmarks.suite.SuiteResult;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueSpec;
 
@@ -20,43 +19,49 @@ import parsimony.core.technique.TechniqueSpec;
 final class SuiteRun implements Suite.Listener {
     private final Suite suite;
     private final Suite.Request request;
-    private final SuiteTable table;
+    private final TerminalTable table;
     private final StatusLine status;
     private final PrintWriter err;
     private final Path json;
     private final Path page;
     private final String command;
-    private final Comparison.ModelRecord model;
-    private final Comparison.MachineRecord machine;
-    private final List<SuiteResult.Row> rows = new ArrayList<>();
+    private final Result.ModelRecord model;
+    private final Result.MachineRecord machine;
+    private final List<Result.Row> rows = new ArrayList<>();
     private final List<String> missing = new ArrayList<>();
     private boolean failed;
 
     SuiteRun(
             Suite suite,
             Suite.Request request,
-            PrintWriter out,
+            TerminalTable table,
             PrintWriter err,
             Path folder,
             String command,
-            Comparison.ModelRecord model,
-            Comparison.MachineRecord machine) {
+            Result.ModelRecord model,
+            Result.MachineRecord machine) {
         this.suite = suite;
         this.request = request;
         this.err = err;
         this.command = command;
         this.model = model;
         this.machine = machine;
-        table = new SuiteTable(out, suite.columns());
+        this.table = table;
         status = new StatusLine(err, Terminal.showsErrors());
-        json = folder.resolve(name(suite.kind()) + ".json");
-        page = folder.resolve(name(suite.kind()) + ".html");
+        String name = fileName(suite.kind());
+        json = folder.resolve(name + ".json");
+        page = folder.resolve(name + ".html");
         request.techniques().forEach(spec -> missing.add(spec.toString()));
     }
 
     /** What a kind is called on the command line. */
     static String name(Technique.Suite kind) {
         return kind.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** The files of the main suite are named after the command. */
+    private static String fileName(Technique.Suite kind) {
+        return kind == Technique.Suite.COMPRESSION ? "compare" : name(kind);
     }
 
     /** Measures everything; false if something asked for could not be measured. */
@@ -74,17 +79,27 @@ final class SuiteRun implements Suite.Listener {
     }
 
     @Override
-    public void measured(SuiteResult.Row row) {
+    public void noted(String message) {
+        status.clear();
+        err.println(message);
+    }
+
+    @Override
+    public void measured(Result.Row row) {
         status.clear();
         table.row(row);
         rows.add(row);
         missing.remove(row.name());
-        SuiteResult result = new SuiteResult(
+        Suite.Finding finding = suite.finding(rows);
+        Result result = new Result(
                 name(suite.kind()),
                 suite.title(),
+                finding.headline(),
+                finding.sentence(),
                 suite.protocol(request),
                 command,
                 model,
+                suite.texts(),
                 machine,
                 request.seed(),
                 suite.columns(),
@@ -93,7 +108,7 @@ final class SuiteRun implements Suite.Listener {
                 missing);
         try {
             ResultFile.write(result, json);
-            SuitePage.write(result, page);
+            ResultPage.write(List.of(result), List.of(), page);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

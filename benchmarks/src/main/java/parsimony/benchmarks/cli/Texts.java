@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.text.Corpus;
 
 /** Text for a model to read, from files. */

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.benchmarks.report.LossPage;
 import parsimony.core.backend.Backend;
 import parsimony.core.io.LanguageModel;

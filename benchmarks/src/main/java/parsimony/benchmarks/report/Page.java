@@ -4,31 +4,25 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import parsimony.benchmarks.compare.Comparison.MachineRecord;
+import parsimony.benchmarks.result.ResultFile;
 
 /**
  * An HTML page that needs nothing else: style, script, chart library and record are inside it, and its content policy forbids it the network. A page
- * {@code name} is made of the template {@code name.html}, which is put into that of all pages, {@code page.html}, and of the script {@code name.js}, after those that pages share.
+ * {@code name} is made of the template {@code name.html}, which is put into that of all pages, {@code page.html}, and of the script {@code name.js}.
  */
 final class Page {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
 
     private final String name;
-    private final List<String> scripts;
     private final Map<String, String> parts = new HashMap<>();
 
-    /** @param shared scripts that come before the page's own */
-    Page(String name, String... shared) {
+    Page(String name) {
         this.name = name;
-        scripts = new ArrayList<>(List.of(shared));
-        scripts.add(name);
     }
 
     /** Says what a placeholder of the template stands for. */
@@ -50,19 +44,15 @@ final class Page {
      * @throws IOException if the disk does not take it
      */
     void write(Path file) throws IOException {
-        put("style", resource("report.css"));
-        StringBuilder script = new StringBuilder();
-        for (String part : scripts) {
-            script.append(resource(part + ".js")).append('\n');
-        }
-        put("script", script.toString());
+        put("style", resource("page.css"));
+        put("script", resource(name + ".js"));
         put("charts", chartLibrary());
-        put("content", filled(name + ".html"));
-        ResultFile.replace(file, filled("page.html"));
+        put("content", filled(name + ".html", parts));
+        ResultFile.replace(file, filled("page.html", parts));
     }
 
     /** One pass over a template, so that what was put in is never searched for placeholders. */
-    private String filled(String template) throws IOException {
+    static String filled(String template, Map<String, String> parts) throws IOException {
         return PLACEHOLDER.matcher(resource(template)).replaceAll(match -> {
             String part = parts.get(match.group(1));
             if (part == null) {
@@ -76,25 +66,6 @@ final class Page {
     static String fact(String name, String value, String detail) {
         return "<div><dt>%s</dt><dd>%s<span>%s</span></dd></div>\n"
                 .formatted(escaped(name), escaped(value), escaped(detail));
-    }
-
-    /** The heading of a column that the table can be sorted by. */
-    static String heading(String key, String label, String explanation, boolean moreFirst, String kind) {
-        return """
-                <th scope="col" data-key="%s" data-first="%s" class="%s">\
-                <button type="button" title="%s">%s</button></th>
-                """.formatted(key, moreFirst ? "descending" : "ascending", kind, escaped(explanation), escaped(label));
-    }
-
-    /** Where something was measured, as terms of a list. */
-    static String machine(MachineRecord machine) {
-        return term("Processor", machine.processor() + ", " + machine.cores() + " cores")
-                + term("Memory", Figures.bytes(machine.memoryBytes()))
-                + term("Threads", Integer.toString(machine.threads()))
-                + term("Backend", machine.backend())
-                + term("Java", machine.jdk())
-                + term("System", machine.system())
-                + term("Commit", machine.commit());
     }
 
     /** A term of a list and what it stands for. */

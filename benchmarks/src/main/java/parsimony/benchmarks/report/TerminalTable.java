@@ -3,23 +3,18 @@ package parsimony.benchmarks.report;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.util.List;
-import parsimony.benchmarks.compare.Comparison.TextRecord;
-import parsimony.benchmarks.compare.Measurement;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import parsimony.benchmarks.result.Result.Column;
+import parsimony.benchmarks.result.Result.Place;
+import parsimony.benchmarks.result.Result.Row;
+import parsimony.benchmarks.result.Unit;
 
 /**
  * The table in the terminal. It is printed as the job goes on, a line for each row as soon as that is measured, so the
  * columns' widths are settled before the first row is known. Nothing is ever rewritten: it reads the same in a log.
  */
 public final class TerminalTable {
-    private static final List<Column> COLUMNS = List.of(
-            Column.BITS_PER_WEIGHT,
-            Column.DISK,
-            Column.MEMORY,
-            Column.BITS_PER_BYTE,
-            Column.CHANGE,
-            Column.PREFILL,
-            Column.DECODE,
-            Column.PEAK);
     private static final String GAP = " ";
 
     private static final String PLAIN = "\u001b[0m";
@@ -34,67 +29,87 @@ public final class TerminalTable {
 
     private static final double SEVERE = 0.05;
 
+    private static final int NARROWEST = 100;
+    private static final int WIDEST = 120;
+
+    /** A name gets at least so much, even if the table then is wider than the terminal. */
+    private static final int SHORTEST_NAME = 26;
+
     private final PrintWriter out;
+    private final List<Column> columns;
     private final int width;
+    private final int nameWidth;
     private final boolean colour;
     private final boolean ascii;
     private boolean first = true;
 
     /**
      * @param charset in which {@code out} ends up; where it has no lines and dashes, plain letters stand for them
-     * @param width of the terminal in characters; the table takes 100 to 120 of them
-     * @param colour whether to tint quality and set the dense row off by ANSI escapes
+     * @param width of the terminal in characters; the table takes 100 to 120 of them unless its columns need more
+     * @param colour whether to tint changes and set the first row off by ANSI escapes
      */
-    public TerminalTable(PrintWriter out, Charset charset, int width, boolean colour) {
+    public TerminalTable(PrintWriter out, Charset charset, int width, boolean colour, List<Column> columns) {
         this.out = out;
-        this.width = Math.clamp(width, 100, 120);
+        this.columns = columns.stream()
+                .filter(column -> column.place() == Place.EVERYWHERE)
+                .toList();
+        int cells = this.columns.stream()
+                .mapToInt(column -> GAP.length() + width(column))
+                .sum();
+        this.width = Math.max(Math.clamp(width, NARROWEST, WIDEST), cells + SHORTEST_NAME);
+        this.nameWidth = this.width - cells;
         this.colour = colour;
         this.ascii = !charset.newEncoder().canEncode("─×…−–—·");
     }
 
     /** Prints the column headings. */
     public void begin() {
-        StringBuilder line = new StringBuilder(padded("technique"));
-        COLUMNS.forEach(column -> line.append(GAP).append(rightAligned(column, column.shortLabel)));
-        print(styled(DIM, line.toString()));
+        print(styled(DIM, line("technique", Column::label)));
         rule();
     }
 
-    /** Prints one row; the first is the dense model's. */
-    public void row(Measurement row) {
+    /** Prints one row; the first is what others are compared with. */
+    public void row(Row row) {
         String base = first ? BOLD : "";
         first = false;
-        StringBuilder line = new StringBuilder(styled(base, padded(shortened(row.technique(), techniqueWidth()))));
-        for (Column column : COLUMNS) {
-            boolean quality = column == Column.BITS_PER_BYTE || column == Column.CHANGE;
-            String style = quality ? base + tint(row.quality().relativeChange()) : base;
-            line.append(GAP).append(styled(style, rightAligned(column, column.text(row))));
+        StringBuilder line = new StringBuilder(styled(base, padded(shortened(row.name(), nameWidth))));
+        for (Column column : columns) {
+            String style = column.unit() == Unit.CHANGE ? base + tint(row.value(column.key())) : base;
+            line.append(GAP).append(styled(style, aligned(column, row.text(column))));
         }
         print(line.toString());
     }
 
     /** Prints what the numbers mean. */
-    public void end(TextRecord text) {
+    public void end(List<String> protocol) {
         rule();
-        wrapped("bits/byte of " + text.name() + ", " + Figures.bytes(text.bytes()) + ": " + text.protocol() + ".");
-        wrapped("bits/wt: compressed matrices with all metadata. change: bits/byte against the first row. "
-                + "prefill, decode: speed as a multiple of the first row's, measured in turn with it. "
-                + "peak mem: heap, native and mapped, of this row alone.");
+        protocol.forEach(this::wrapped);
+        wrapped(columns.stream()
+                .filter(column -> column.unit() != Unit.TEXT)
+                .map(column -> column.label() + ": " + column.title() + " " + column.explanation().replaceAll("; below,.*", ""))
+                .collect(Collectors.joining(". ", "", ".")));
     }
 
-    private int techniqueWidth() {
-        return width
-                - COLUMNS.stream()
-                        .mapToInt(column -> GAP.length() + column.width)
-                        .sum();
+    private String line(String name, Function<Column, String> cell) {
+        return padded(name)
+                + columns.stream()
+                        .map(column -> GAP + aligned(column, cell.apply(column)))
+                        .collect(Collectors.joining());
+    }
+
+    private static int width(Column column) {
+        return Math.max(column.unit().width, column.label().length());
     }
 
     private String padded(String text) {
-        return text + " ".repeat(Math.max(0, techniqueWidth() - text.length()));
+        return text + " ".repeat(Math.max(0, nameWidth - text.length()));
     }
 
-    private static String rightAligned(Column column, String text) {
-        return " ".repeat(Math.max(0, column.width - text.length())) + text;
+    /** Numbers stand at the right, words at the left. */
+    private static String aligned(Column column, String text) {
+        String shown = shortened(text, width(column));
+        String blanks = " ".repeat(width(column) - shown.length());
+        return column.unit() == Unit.TEXT ? shown + blanks : blanks + shown;
     }
 
     /** Leaves options out at the right, whole ones if what stays is not too little. */

@@ -1,2 +1,2 @@
-/** What a reader sees of a comparison: the table in the terminal, the record on disk, and the page in the browser. */
+/** What a reader sees of results: the table in the terminal and the page in the browser. */
 package parsimony.benchmarks.report;

@@ -9,11 +9,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import parsimony.benchmarks.compare.JavaText;
-import parsimony.benchmarks.suite.SuiteResult.Chart;
-import parsimony.benchmarks.suite.SuiteResult.Column;
-import parsimony.benchmarks.suite.SuiteResult.Row;
-import parsimony.benchmarks.suite.SuiteResult.Unit;
+import parsimony.benchmarks.text.JavaText;
+import parsimony.benchmarks.result.Result.Chart;
+import parsimony.benchmarks.result.Result.Column;
+import parsimony.benchmarks.result.Result.Kind;
+import parsimony.benchmarks.result.Result.Row;
+import parsimony.benchmarks.result.Unit;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.eval.Evaluator;
@@ -103,7 +104,7 @@ final class AttentionSuite implements Suite {
                         "seconds",
                         true,
                         true,
-                        true),
+                        Kind.LINES),
                 new Chart(
                         "Speed against exact attention",
                         "Up is better. Where a line crosses that of flash, a method begins to pay.",
@@ -111,8 +112,8 @@ final class AttentionSuite implements Suite {
                         "speed",
                         true,
                         true,
-                        true),
-                new Chart("Memory", "That one run allocates. Down is better.", "tokens", "allocated", true, true, true),
+                        Kind.LINES),
+                new Chart("Memory", "That one run allocates. Down is better.", "tokens", "allocated", true, true, Kind.LINES),
                 new Chart(
                         "Error",
                         "Against exact attention. Down is better; exact kernels show rounding.",
@@ -120,7 +121,7 @@ final class AttentionSuite implements Suite {
                         "error",
                         true,
                         true,
-                        true),
+                        Kind.LINES),
                 new Chart(
                         "Texts longer than trained",
                         "Bits per byte. Down is better.",
@@ -128,7 +129,7 @@ final class AttentionSuite implements Suite {
                         "bits",
                         true,
                         false,
-                        true));
+                        Kind.LINES));
     }
 
     @Override

@@ -11,13 +11,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import parsimony.benchmarks.compare.Calibration;
-import parsimony.benchmarks.compare.JavaText;
-import parsimony.benchmarks.compare.ScalaText;
-import parsimony.benchmarks.suite.SuiteResult.Chart;
-import parsimony.benchmarks.suite.SuiteResult.Column;
-import parsimony.benchmarks.suite.SuiteResult.Row;
-import parsimony.benchmarks.suite.SuiteResult.Unit;
+import parsimony.benchmarks.text.Calibration;
+import parsimony.benchmarks.text.JavaText;
+import parsimony.benchmarks.text.ScalaText;
+import parsimony.benchmarks.result.Result.Chart;
+import parsimony.benchmarks.result.Result.Column;
+import parsimony.benchmarks.result.Result.Kind;
+import parsimony.benchmarks.result.Result.Row;
+import parsimony.benchmarks.result.Unit;
 import parsimony.core.autograd.Ops;
 import parsimony.core.autograd.Tape;
 import parsimony.core.eval.Evaluator;
@@ -140,7 +141,7 @@ final class FinetuneSuite implements Suite {
                         "gain",
                         true,
                         false,
-                        true),
+                        Kind.LINES),
                 new Chart(
                         "Memory against what is learned",
                         "Activations that a training pass keeps. Down is better, right is better.",
@@ -148,7 +149,7 @@ final class FinetuneSuite implements Suite {
                         "activations",
                         false,
                         false,
-                        false),
+                        Kind.POINTS),
                 new Chart(
                         "Learning against forgetting",
                         "Down and left are better: the new text is learned and the old one is kept.",
@@ -156,7 +157,7 @@ final class FinetuneSuite implements Suite {
                         "old",
                         false,
                         false,
-                        false));
+                        Kind.POINTS));
     }
 
     private static int steps(Request request) {

@@ -9,11 +9,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
-import parsimony.benchmarks.compare.JavaText;
-import parsimony.benchmarks.suite.SuiteResult.Chart;
-import parsimony.benchmarks.suite.SuiteResult.Column;
-import parsimony.benchmarks.suite.SuiteResult.Row;
-import parsimony.benchmarks.suite.SuiteResult.Unit;
+import parsimony.benchmarks.text.JavaText;
+import parsimony.benchmarks.result.Result.Chart;
+import parsimony.benchmarks.result.Result.Column;
+import parsimony.benchmarks.result.Result.Kind;
+import parsimony.benchmarks.result.Result.Row;
+import parsimony.benchmarks.result.Unit;
 import parsimony.core.autograd.Ops;
 import parsimony.core.eval.HeldOutText;
 import parsimony.core.eval.SequenceEvaluator;
@@ -112,7 +113,7 @@ final class KvCacheSuite implements Suite {
                         "loss",
                         false,
                         false,
-                        false),
+                        Kind.POINTS),
                 new Chart(
                         "Recall against memory",
                         "At the trained length. Up and left are better.",
@@ -120,7 +121,7 @@ final class KvCacheSuite implements Suite {
                         "recall",
                         false,
                         false,
-                        false),
+                        Kind.POINTS),
                 new Chart(
                         "Reading on",
                         "Bits per byte from the beginning of one long text to here. Down is better; flat can go on for ever.",
@@ -128,7 +129,7 @@ final class KvCacheSuite implements Suite {
                         "bits",
                         true,
                         false,
-                        true),
+                        Kind.LINES),
                 new Chart(
                         "Decode speed over the length",
                         "Against the full cache. Up is better.",
@@ -136,8 +137,8 @@ final class KvCacheSuite implements Suite {
                         "decode",
                         true,
                         false,
-                        true),
-                new Chart("Memory over the length", "Down is better.", "tokens", "held", true, true, true),
+                        Kind.LINES),
+                new Chart("Memory over the length", "Down is better.", "tokens", "held", true, true, Kind.LINES),
                 new Chart(
                         "Sequences in the same memory",
                         "Each may become as long as this, and is as long as a file. Up is better.",
@@ -145,7 +146,7 @@ final class KvCacheSuite implements Suite {
                         "sequences",
                         true,
                         true,
-                        true));
+                        Kind.LINES));
     }
 
     @Override

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import parsimony.benchmarks.suite.SpeculativeSuite.Passes;
-import parsimony.benchmarks.suite.SuiteResult.Row;
+import parsimony.benchmarks.result.Result.Row;
 import parsimony.core.autograd.Ops;
 import parsimony.core.io.GgufType;
 import parsimony.core.io.ModelFile;

@@ -1,14 +1,17 @@
 package parsimony.benchmarks.suite;
 
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.List;
+import parsimony.benchmarks.result.Result;
 import parsimony.core.backend.Backend;
 import parsimony.core.io.LanguageModel;
+import parsimony.core.technique.Dense;
 import parsimony.core.technique.Technique;
 import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.technique.Techniques;
 
-/** A comparison with columns and plots of its own. */
+/** A comparison: what it measures of techniques, and how that is shown. One is made for each run. */
 public interface Suite {
     /** Which techniques it is for. */
     Technique.Suite kind();
@@ -16,12 +19,22 @@ public interface Suite {
     /** What it compares, in a few words. */
     String title();
 
+    /** What was found, in a few words, and in a sentence or two; empty where that is left to the reader. */
+    default Finding finding(List<Result.Row> rows) {
+        return new Finding("", "");
+    }
+
     /** How it measures a request, in sentences. */
     List<String> protocol(Request request);
 
-    List<SuiteResult.Column> columns();
+    /** Texts that are measured on and are not the suite's own. */
+    default List<Result.TextRecord> texts() {
+        return List.of();
+    }
 
-    List<SuiteResult.Chart> charts();
+    List<Result.Column> columns();
+
+    List<Result.Chart> charts();
 
     /**
      * Measures row by row.
@@ -39,19 +52,30 @@ public interface Suite {
      */
     record Request(LanguageModel model, Backend backend, List<TechniqueSpec> techniques, boolean quick, long seed) {}
 
+    /**
+     * What a result says, in words made of its numbers alone.
+     *
+     * @param headline a few words
+     * @param sentence techniques stand between backticks
+     */
+    record Finding(String headline, String sentence) {}
+
     /** Hears how it goes. */
     interface Listener {
         /** What is being done now. */
         void doing(String what);
 
+        /** Something that the user should know. */
+        void noted(String message);
+
         /** Another row is there. */
-        void measured(SuiteResult.Row row);
+        void measured(Result.Row row);
 
         /** This one cannot be measured; the others go on. */
         void failed(TechniqueSpec technique, String why);
     }
 
-    /** The suites that there are. */
+    /** The suites that have texts of their own. */
     static List<Suite> all() {
         return List.of(new FinetuneSuite(), new AttentionSuite(), new KvCacheSuite(), new SpeculativeSuite());
     }
@@ -60,6 +84,7 @@ public interface Suite {
     static List<TechniqueSpec> showcase(Technique.Suite kind, boolean quick) {
         return Techniques.all().stream()
                 .filter(technique -> technique.suite() == kind)
+                .sorted(Comparator.comparing(technique -> !(technique instanceof Dense)))
                 .flatMap(technique -> TechniqueSpec.showcase(technique).stream().limit(quick ? 1 : Long.MAX_VALUE))
                 .toList();
     }

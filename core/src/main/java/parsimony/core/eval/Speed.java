@@ -41,8 +41,17 @@ public record Speed(double prefill, double decode) {
      * @param baseline medians of the model it is compared with
      * @param prefillRatio median of the ratios model / baseline of neighbouring measurements
      * @param decodeRatio the same for decoding
+     * @param prefillNoise how far the ratio of another run may be from this one without meaning anything, as far as the spread within this run tells: 1.57
+     *     times the distance of the quartiles over the root of the number of ratios (McGill, Tukey and Larsen, 1978)
+     * @param decodeNoise the same for decoding
      */
-    public record Comparison(Speed model, Speed baseline, double prefillRatio, double decodeRatio) {}
+    public record Comparison(
+            Speed model,
+            Speed baseline,
+            double prefillRatio,
+            double decodeRatio,
+            double prefillNoise,
+            double decodeNoise) {}
 
     /** Measures one model. */
     public static Speed measure(Ops ops, Transformer model, Options options) {
@@ -73,7 +82,13 @@ public record Speed(double prefill, double decode) {
             prefillRatios[i] = first.prefill[i] / second.prefill[i];
             decodeRatios[i] = first.decode[i] / second.decode[i];
         }
-        return new Comparison(first.speed(), second.speed(), median(prefillRatios), median(decodeRatios));
+        return new Comparison(
+                first.speed(),
+                second.speed(),
+                median(prefillRatios),
+                median(decodeRatios),
+                noise(prefillRatios),
+                noise(decodeRatios));
     }
 
     private static double median(double[] numbers) {
@@ -81,6 +96,13 @@ public record Speed(double prefill, double decode) {
         Arrays.sort(sorted);
         int middle = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    private static double noise(double[] numbers) {
+        double[] sorted = numbers.clone();
+        Arrays.sort(sorted);
+        double quartiles = sorted[(3 * sorted.length) / 4] - sorted[sorted.length / 4];
+        return 1.57 * quartiles / Math.sqrt(sorted.length);
     }
 
     /** The measurements of one model. */

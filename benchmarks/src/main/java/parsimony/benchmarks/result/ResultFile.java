@@ -1,12 +1,10 @@
-package parsimony.benchmarks.report;
+package parsimony.benchmarks.result;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import parsimony.benchmarks.compare.Comparison;
-import parsimony.benchmarks.suite.SuiteResult;
 import parsimony.core.AtomicFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamReadException;
@@ -15,7 +13,7 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.exc.ValueInstantiationException;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A {@link Comparison} as a JSON file, field for field: what the records say of a number holds in the file too. */
+/** A {@link Result} as a JSON file, field for field: what the records say of a number holds in the file too. */
 public final class ResultFile {
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .enable(SerializationFeature.INDENT_OUTPUT)
@@ -30,22 +28,22 @@ public final class ResultFile {
      *
      * @throws IOException if the disk does not take it
      */
-    public static void write(Comparison comparison, Path file) throws IOException {
-        replace(file, json(comparison) + "\n");
+    public static void write(Result result, Path file) throws IOException {
+        replace(file, json(result) + "\n");
     }
 
     /**
      * Reads what {@link #write} wrote. Fields it does not know are passed over, so that a newer file can still be read.
      *
-     * @throws IOException with a sentence that names the file and the place in it, if it is no comparison
+     * @throws IOException with a sentence that names the file and the place in it, if it is no result
      */
-    public static Comparison read(Path file) throws IOException {
+    public static Result read(Path file) throws IOException {
         try {
-            Comparison comparison = MAPPER.readValue(Files.readAllBytes(file), Comparison.class);
-            if (comparison == null) {
-                throw new IOException(file + " is not a result of compare: it holds nothing");
+            Result result = MAPPER.readValue(Files.readAllBytes(file), Result.class);
+            if (result == null) {
+                throw new IOException(file + " is no result of compare or bench: it holds nothing");
             }
-            return comparison;
+            return result;
         } catch (NoSuchFileException exception) {
             throw new IOException(file + " does not exist", exception);
         } catch (StreamReadException exception) {
@@ -58,30 +56,22 @@ public final class ResultFile {
                     exception);
         } catch (ValueInstantiationException exception) {
             Throwable reason = exception.getCause() == null ? exception : exception.getCause();
-            throw new IOException(file + " is not a result of compare: " + reason.getMessage(), exception);
+            throw new IOException(file + " is no result of compare or bench: " + reason.getMessage(), exception);
         } catch (JacksonException exception) {
             throw new IOException(
-                    "%s is not a result of compare: %s is missing or not of the right kind"
+                    "%s is no result of compare or bench: %s is missing or not of the right kind"
                             .formatted(file, place(exception)),
                     exception);
         }
     }
 
-    /**
-     * Writes the file of a suite whole or not at all; its folder is made if there is none.
-     *
-     * @throws IOException if the disk does not take it
-     */
-    public static void write(SuiteResult result, Path file) throws IOException {
-        replace(file, json(result) + "\n");
-    }
-
-    static String json(Record result) {
+    /** Results as a page's script reads them. */
+    public static String json(Object result) {
         return MAPPER.writeValueAsString(result);
     }
 
     /** Puts a text in a file's place in one step, so that nobody ever sees half of it. */
-    static void replace(Path file, String text) throws IOException {
+    public static void replace(Path file, String text) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
         if (folder != null) {
             Files.createDirectories(folder);

@@ -1,7 +1,6 @@
-package parsimony.benchmarks.compare;
+package parsimony.benchmarks.suite;
 
 import java.lang.management.ManagementFactory;
-import parsimony.benchmarks.compare.Measurement.PeakMemory;
 import parsimony.core.tensor.NativeMemory;
 
 /**
@@ -10,6 +9,17 @@ import parsimony.core.tensor.NativeMemory;
  * probe.
  */
 final class MemoryProbe implements AutoCloseable {
+    /**
+     * @param heap bytes on the Java heap
+     * @param arenas bytes of native memory that was allocated
+     * @param mapped bytes of files mapped into memory
+     */
+    record PeakMemory(long heap, long arenas, long mapped) {
+        long total() {
+            return heap + arenas + mapped;
+        }
+    }
+
     private static final long SHORTEST_PAUSE_MILLISECONDS = 30;
     private static final int PAUSES_A_COLLECTION = 9;
 

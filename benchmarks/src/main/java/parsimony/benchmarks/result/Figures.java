@@ -1,14 +1,14 @@
-package parsimony.benchmarks.report;
+package parsimony.benchmarks.result;
 
 import java.util.Locale;
 
 /** How numbers are written, in the terminal and on the page alike. What is no number is a dash. */
-final class Figures {
-    static final String NONE = "—";
+public final class Figures {
+    public static final String NONE = "—";
 
     private Figures() {}
 
-    static String fixed(double value, int decimals) {
+    public static String fixed(double value, int decimals) {
         if (!Double.isFinite(value)) {
             return NONE;
         }
@@ -18,39 +18,39 @@ final class Figures {
     }
 
     /** With a sign, unless it rounds to zero. */
-    static String signed(double value, int decimals) {
+    public static String signed(double value, int decimals) {
         String text = fixed(value, decimals);
         return Double.isFinite(value) && value > 0 && !text.matches("[0.]+") ? "+" + text : text;
     }
 
     /** 0.0062 becomes {@code +0.6 %}. */
-    static String change(double fraction) {
+    public static String change(double fraction) {
         return Double.isFinite(fraction) ? signed(100 * fraction, Math.abs(fraction) < 1 ? 1 : 0) + " %" : NONE;
     }
 
     /** 0.981 becomes {@code 98.1 %}. */
-    static String percent(double fraction, int decimals) {
+    public static String percent(double fraction, int decimals) {
         return Double.isFinite(fraction) ? fixed(100 * fraction, decimals) + " %" : NONE;
     }
 
-    static String times(double ratio) {
+    public static String times(double ratio) {
         return Double.isFinite(ratio) ? fixed(ratio, ratio < 10 ? 2 : 1) + "×" : NONE;
     }
 
     /** In MB of a million bytes, or in GB from a thousand of them on. */
-    static String bytes(long bytes) {
+    public static String bytes(long bytes) {
         if (bytes >= 999_950_000) {
             return fixed(bytes / 1e9, 2) + " GB";
         }
         return fixed(bytes / 1e6, bytes < 950_000 ? 3 : 1) + " MB";
     }
 
-    static String seconds(double seconds) {
+    public static String seconds(double seconds) {
         return Double.isFinite(seconds) ? fixed(seconds, seconds < 10 ? 1 : 0) + " s" : NONE;
     }
 
     /** 5,702,400 becomes {@code 5.7 million}. */
-    static String count(long count) {
+    public static String count(long count) {
         if (count >= 999_500_000) {
             return fixed(count / 1e9, 2) + " billion";
         }

@@ -1,4 +1,4 @@
-package parsimony.benchmarks.compare;
+package parsimony.benchmarks.text;
 
 import java.io.IOException;
 import java.util.ArrayList;
