@@ -30,6 +30,13 @@ public final class Alibi extends AttentionTechnique<Alibi.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Queries and keys carry no positions; instead each score loses a little for every step of "
+                + "distance. Longer distances than those of the training only lose more, so that a model "
+                + "trained with it on short texts can read longer ones.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

@@ -45,6 +45,13 @@ public final class BigBird extends AttentionTechnique<BigBird.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Blocks of positions attend to their neighbours, to a few global blocks and to a few blocks "
+                + "drawn at random. Time grows with the length of the text instead of its square, and the "
+                + "random links keep the way between any two positions short.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(64, 3, 2, 3);
     }

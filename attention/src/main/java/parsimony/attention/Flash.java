@@ -41,6 +41,13 @@ public final class Flash extends AttentionTechnique<Flash.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Keys are read a tile at a time, with a running maximum and sum that keep the softmax exact, "
+                + "so that the matrix of scores is never stored. Memory grows with the length of the text "
+                + "instead of its square, and tiles stay in fast caches.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(FlashAttention.QUERIES, FlashAttention.KEYS);
     }

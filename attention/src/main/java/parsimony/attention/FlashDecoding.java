@@ -40,6 +40,13 @@ public final class FlashDecoding extends AttentionTechnique<FlashDecoding.Option
     }
 
     @Override
+    public String idea() {
+        return "Where a single token is read, its keys are cut into pieces that are read in parallel and put "
+                + "together exactly. So there is work for all cores of a machine though there is only one "
+                + "query.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(256);
     }

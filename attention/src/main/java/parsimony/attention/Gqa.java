@@ -31,6 +31,13 @@ public final class Gqa implements Technique<Gqa.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The query heads of a group share one head of keys and values, made as the mean of those that "
+                + "they had. The cache shrinks by the size of a group and a new token reads that much less, but "
+                + "the model has to be trained on.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(8);
     }

@@ -29,6 +29,13 @@ public final class LinearAttention extends AttentionTechnique<LinearAttention.Op
     }
 
     @Override
+    public String idea() {
+        return "The exponential of a score is replaced by a product of features of query and key, so that "
+                + "one sum over the keys serves all queries. A new token then takes the same time and memory "
+                + "however long the text is, but the model has to be trained on.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

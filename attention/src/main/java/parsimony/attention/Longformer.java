@@ -39,6 +39,13 @@ public final class Longformer extends AttentionTechnique<Longformer.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Each position attends to a window of neighbours and to a few global positions at the "
+                + "beginning of the text. Time grows with the length of the text instead of its square, and the "
+                + "global positions are seen from everywhere.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(512, 1);
     }

@@ -25,6 +25,13 @@ public final class Mqa implements Technique<Mqa.Options> {
     }
 
     @Override
+    public String idea() {
+        return "All query heads share a single head of keys and values, made as the mean of those that they "
+                + "had. The cache shrinks to that of one head and a new token reads that much less, but the "
+                + "model has to be trained on.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

@@ -24,6 +24,13 @@ public final class Naive extends AttentionTechnique<Naive.Options> {
     }
 
     @Override
+    public String idea() {
+        return "All scores between queries and keys are computed as one matrix, which a softmax turns into "
+                + "weights of the values. It saves nothing and shows what attention is: memory grows with the "
+                + "square of the length of the text.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

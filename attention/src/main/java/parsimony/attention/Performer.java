@@ -38,6 +38,13 @@ public final class Performer extends AttentionTechnique<Performer.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The softmax is estimated by products of random positive features of queries and keys, so "
+                + "that one sum over the keys serves all queries. Time grows with the length of the text "
+                + "instead of its square, and more features come closer.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(256);
     }

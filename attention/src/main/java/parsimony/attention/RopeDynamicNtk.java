@@ -43,6 +43,13 @@ public final class RopeDynamicNtk extends AttentionTechnique<RopeDynamicNtk.Opti
     }
 
     @Override
+    public String idea() {
+        return "The slow rotations of the position encoding are stretched as the text grows, and not at all "
+                + "while it fits. Short texts lose nothing, and texts longer than those of the training can be "
+                + "read without training again.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(1, null);
     }

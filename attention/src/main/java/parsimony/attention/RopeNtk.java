@@ -31,6 +31,13 @@ public final class RopeNtk extends AttentionTechnique<RopeNtk.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The slow rotations of the position encoding are stretched to cover longer texts, and the "
+                + "fast ones, which tell neighbours apart, stay. So a model can read beyond the length that it "
+                + "was trained on without being trained again.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4);
     }

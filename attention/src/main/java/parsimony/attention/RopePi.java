@@ -39,6 +39,13 @@ public final class RopePi extends AttentionTechnique<RopePi.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Positions are divided by a factor, so that those of a long text lie between positions that "
+                + "the model was trained on. It needs no new parameters to read longer texts, but neighbours "
+                + "look nearer than they are, and some training is expected.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4);
     }

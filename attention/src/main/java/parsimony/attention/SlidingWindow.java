@@ -33,6 +33,13 @@ public final class SlidingWindow extends AttentionTechnique<SlidingWindow.Option
     }
 
     @Override
+    public String idea() {
+        return "Each position attends only to itself and to a fixed number of positions before it. Time "
+                + "grows with the length of the text instead of its square, and layer upon layer still passes "
+                + "on what lies further back.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4096);
     }

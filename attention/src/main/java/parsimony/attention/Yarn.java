@@ -46,6 +46,13 @@ public final class Yarn extends AttentionTechnique<Yarn.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Fast rotations of the position encoding stay, slow ones are stretched, those between are "
+                + "mixed, and attention is made a little sharper. So a model reads several times the length "
+                + "that it was trained on, with little training or none.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, 32, 1, null);
     }

@@ -16,6 +16,13 @@ public final class Full extends CacheTechnique<Full.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The keys and values of every token are kept as floats in one array that grows. It saves "
+                + "nothing and is what the other caches are compared with: nothing is forgotten, and every "
+                + "token of the text takes more memory.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

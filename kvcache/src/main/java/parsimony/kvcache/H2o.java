@@ -47,6 +47,13 @@ public final class H2o extends CacheTechnique<H2o.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Each head keeps the tokens that received most attention so far and the newest ones, and "
+                + "drops the others. It counts on a few tokens receiving most of the attention, and the cache "
+                + "then keeps to a budget however long the text is.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(Budget.parse("0.1"), Budget.parse("0.1"), false, null);
     }

@@ -40,6 +40,13 @@ public final class Paged extends CacheTechnique<Paged.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Keys and values lie in small blocks of a common pool, and a table says where each block is. "
+                + "No memory is set aside for tokens that may never come, and texts that begin alike share "
+                + "their first blocks.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(16, MemoryLimit.parse("1g"));
     }

@@ -53,6 +53,13 @@ public final class Scissorhands extends CacheTechnique<Scissorhands.Options> {
     }
 
     @Override
+    public String idea() {
+        return "A head that is full drops, many at once, the tokens to which its latest queries paid less "
+                + "attention than the average. It counts on what mattered once to matter again, and the cache "
+                + "keeps to a budget however long the text is.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(Budget.parse("0.5"), 400, 10, 0.5, null);
     }

@@ -43,6 +43,13 @@ public final class StreamingLlm extends CacheTechnique<StreamingLlm.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The first few tokens stay for ever beside a window of the newest ones, and positions are "
+                + "counted within the cache. Memory is constant and a text may be of any length, though what "
+                + "has left the window is forgotten.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, Budget.of(1020), true, null);
     }

@@ -31,6 +31,13 @@ public final class Window extends CacheTechnique<Window.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Only the keys and values of the newest tokens are kept, and all older ones are dropped. "
+                + "Memory no longer grows with the text, but what is older is forgotten, and a model that parks "
+                + "attention on the first tokens breaks.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(Budget.of(1024), null);
     }

@@ -80,6 +80,13 @@ public final class AdaLora extends LinearTuner<AdaLora.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The change to each matrix is learned as a singular value decomposition, and ranks are taken "
+                + "away from the matrices that need them least. A small budget of trained numbers so goes where "
+                + "it helps most.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(8, 12, 16, 0.1, 0.3, 10, 0.85, 0.85, 0.1, Targets.parse("all"));
     }

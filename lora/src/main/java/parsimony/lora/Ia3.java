@@ -33,6 +33,13 @@ public final class Ia3 extends LinearTuner<Ia3.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Three learned vectors in each layer make its keys, values and inner activations larger or "
+                + "smaller, and the model itself is frozen. A few thousand numbers are trained, for which "
+                + "gradients and optimizer take almost no memory.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

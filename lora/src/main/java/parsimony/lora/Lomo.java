@@ -36,6 +36,13 @@ public final class Lomo implements FineTuner<Lomo.Options> {
     }
 
     @Override
+    public String idea() {
+        return "All weights are trained by plain gradient descent, and each is updated as soon as its "
+                + "gradient is known, which is then forgotten. So neither all gradients nor the state of an "
+                + "optimizer are in memory at any time.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(1.0);
     }

@@ -33,6 +33,13 @@ public final class Lora extends LowRankTuner<Lora.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The model is frozen, and the change to each matrix is learned as a product of two thin ones. "
+                + "Few numbers are trained, so that gradients and optimizer need little memory, and the product "
+                + "can be added to the matrix in the end.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(8, 16, 0, Targets.parse("all"));
     }

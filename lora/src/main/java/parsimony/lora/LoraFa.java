@@ -26,6 +26,13 @@ public final class LoraFa extends LowRankTuner<LoraFa.Options> {
     }
 
     @Override
+    public String idea() {
+        return "LoRA of which the first thin matrix stays as it began, at random, and only the second is "
+                + "trained. The gradient of that one needs a few numbers a token instead of the whole input, so "
+                + "that fewer activations are kept.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(8, 16, Targets.parse("all"));
     }

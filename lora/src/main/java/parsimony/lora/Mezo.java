@@ -35,6 +35,13 @@ public final class Mezo implements FineTuner<Mezo.Options> {
     }
 
     @Override
+    public String idea() {
+        return "All weights are nudged along a random direction and back, and the difference of the two "
+                + "losses tells how far to go along it. There is no backward pass, so that training needs no "
+                + "more memory than running the model, but it learns slowly.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(1e-3);
     }

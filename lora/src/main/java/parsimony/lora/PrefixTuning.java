@@ -57,6 +57,13 @@ public final class PrefixTuning implements FineTuner<PrefixTuning.Options> {
     }
 
     @Override
+    public String idea() {
+        return "In every layer a few learned keys and values stand before those of the text, and the model "
+                + "itself is frozen. The text attends to them as to an instruction, and nothing but them has to "
+                + "be kept for each task.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(10, 512);
     }

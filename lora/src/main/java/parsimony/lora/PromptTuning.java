@@ -46,6 +46,13 @@ public final class PromptTuning implements FineTuner<PromptTuning.Options> {
     }
 
     @Override
+    public String idea() {
+        return "A few learned embeddings stand before those of every text, and nothing else is trained. They "
+                + "act like the words of a prompt, found by gradients, and are only a few thousand numbers to "
+                + "train and to keep for each task.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(20);
     }

@@ -50,6 +50,13 @@ public final class Qlora extends LowRankTuner<Qlora.Options> {
     }
 
     @Override
+    public String idea() {
+        return "LoRA is trained beside a frozen model whose matrices are kept in 4 bits and decoded for each "
+                + "product. The frozen part so takes about a quarter of the memory of 16 bits, and the trained "
+                + "part is as small as that of LoRA.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(8, 16, 0, Targets.parse("all"), Codebook.NF4, 64, true);
     }

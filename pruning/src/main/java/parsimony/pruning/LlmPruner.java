@@ -73,6 +73,13 @@ public final class LlmPruner implements Technique<LlmPruner.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Takes out the heads and channels that the loss would miss least, as its gradients tell. What "
+                + "is left is a smaller dense model, which takes less memory and time everywhere, without "
+                + "kernels that know how to skip zeros.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(0.2, Importance.ELEMENT2);
     }

@@ -38,6 +38,13 @@ public final class Magnitude extends LayerwiseCompressor<Magnitude.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The weights with the smallest magnitudes are set to zero, whatever they are multiplied with. "
+                + "Zeros need not be stored, and a small weight changes the outputs little where its input is "
+                + "like any other.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(0.5, null, DataType.BF16);
     }

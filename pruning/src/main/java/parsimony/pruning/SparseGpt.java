@@ -60,6 +60,13 @@ public final class SparseGpt extends LayerwiseCompressor<SparseGpt.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Goes through the inputs in order, sets the weights to zero that cost least, and shifts those "
+                + "still to come to make good the error. Zeros need not be stored, and the weights that stay "
+                + "take over part of the work of those that went.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(0.5, null, null, 128, 0.01, DataType.BF16);
     }

@@ -62,6 +62,13 @@ public final class Svd extends LayerwiseCompressor<Svd.Options> {
     }
 
     @Override
+    public String idea() {
+        return "A matrix is replaced by the product of two thin ones that gives nearly the same outputs. "
+                + "Where few directions carry most of what a matrix does, the two together hold fewer numbers "
+                + "and take fewer operations than the one.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(0.2, null, true, DataType.BF16);
     }

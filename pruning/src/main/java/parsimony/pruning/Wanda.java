@@ -48,6 +48,13 @@ public final class Wanda extends LayerwiseCompressor<Wanda.Options> {
     }
 
     @Override
+    public String idea() {
+        return "A weight is set to zero if its magnitude times the size of the input that it meets is among "
+                + "the smallest of its output. Zeros need not be stored, and a look at the inputs tells which "
+                + "weights matter, without gradients or updates.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(0.5, null, false, DataType.BF16);
     }

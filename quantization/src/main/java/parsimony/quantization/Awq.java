@@ -68,6 +68,13 @@ public final class Awq extends LayerwiseCompressor<Awq.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Columns of weights that meet large inputs are scaled up before rounding, and these inputs "
+                + "are scaled down by as much. The weights that matter most lose least, so that 3 or 4 plain "
+                + "bits go further and nothing is left to do at run time.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, 128, false, true, 20);
     }

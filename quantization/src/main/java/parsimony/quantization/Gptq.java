@@ -61,6 +61,13 @@ public final class Gptq extends LayerwiseCompressor<Gptq.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Weights are rounded one input after the other, and those still to come are shifted to make "
+                + "good the error so far. Errors that cancel in the outputs allow fewer bits for the same "
+                + "quality than rounding each weight alone.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, -1, false, false, false, false, 128, 0.01);
     }

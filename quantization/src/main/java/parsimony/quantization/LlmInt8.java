@@ -44,6 +44,13 @@ public final class LlmInt8 extends LayerwiseCompressor<LlmInt8.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Weights and inputs are multiplied as 8-bit integers, except for the few features of the "
+                + "input that are far larger than all others, which stay in 16 bits. A weight takes half the "
+                + "memory of 16 bits, and outliers do not spoil the scale of the rest.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(6);
     }

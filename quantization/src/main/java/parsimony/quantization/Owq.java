@@ -81,6 +81,13 @@ public final class Owq extends LayerwiseCompressor<Owq.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The few inputs whose weights rounding would hurt most keep them in 16 bits, and all others "
+                + "are quantized as in GPTQ. A handful of columns costs little memory, and with the worst of "
+                + "the error gone the rest can do with fewer bits.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(3, -1, 4, Sensitivity.DIAGONAL, false, true, 128, 0.01);
     }

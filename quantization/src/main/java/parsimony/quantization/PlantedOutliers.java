@@ -44,6 +44,13 @@ public final class PlantedOutliers extends LayerwiseCompressor<PlantedOutliers.O
     }
 
     @Override
+    public String idea() {
+        return "A few channels of each norm are made many times larger, and the matrices that read them "
+                + "smaller by as much, so that the model computes what it did. It saves nothing: it gives a "
+                + "small model the outliers of large ones, to test methods against them.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(50, 1);
     }

@@ -70,6 +70,13 @@ public final class Quip extends LayerwiseCompressor<Quip.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Weights and inputs are turned by random rotations before rounding, so that no single weight "
+                + "stands out. One grid as coarse as 2 bits then serves a whole matrix, and inputs and outputs "
+                + "are turned at run time to match.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(2, 0, false, true, 128, 0.01);
     }

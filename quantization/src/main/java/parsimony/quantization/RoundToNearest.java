@@ -49,6 +49,13 @@ public final class RoundToNearest extends LayerwiseCompressor<RoundToNearest.Opt
     }
 
     @Override
+    public String idea() {
+        return "Each group of weights gets an evenly spaced grid, and each weight goes to the nearest point "
+                + "of it. Kept are small whole numbers and a scale for the group, so that a weight takes 4 bits "
+                + "instead of 32.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, -1, false);
     }

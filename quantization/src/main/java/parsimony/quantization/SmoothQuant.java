@@ -75,6 +75,13 @@ public final class SmoothQuant extends LayerwiseCompressor<SmoothQuant.Options> 
     }
 
     @Override
+    public String idea() {
+        return "The few very large features of the inputs are divided by a scale, and the columns of weights "
+                + "that they meet are multiplied by it. The trouble is shared between both, so that weights and "
+                + "inputs fit in 8 bits and are multiplied as integers.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(0.5, Level.O1, Weights.CHANNEL);
     }

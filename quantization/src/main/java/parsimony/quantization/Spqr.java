@@ -83,6 +83,13 @@ public final class Spqr extends LayerwiseCompressor<Spqr.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Groups are very small, with scales that are quantized themselves, and the single weights "
+                + "that rounding would hurt most stay in 16 bits. The grid need not stretch to cover these, so "
+                + "that the others fit in few bits.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, 16, 0.2, false, 3, 3, 16, false, 128, 0.01);
     }

@@ -33,6 +33,13 @@ public final class Jacobi extends DecodingTechnique<Jacobi.Options> {
     }
 
     @Override
+    public String idea() {
+        return "The next tokens are guessed all at once, and each pass of the model replaces every guess by "
+                + "its answer to those before it. A pass may so settle several tokens instead of one, without "
+                + "any draft model.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(7);
     }

@@ -53,6 +53,13 @@ public final class Lookahead extends DecodingTechnique<Lookahead.Options> {
     }
 
     @Override
+    public String idea() {
+        return "A window of guesses is improved pass after pass, and the short runs of tokens that it goes "
+                + "through are pooled and proposed where they fit. So a pass may give several tokens without "
+                + "any draft model, for many more rows to compute.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(4, 3, 2);
     }

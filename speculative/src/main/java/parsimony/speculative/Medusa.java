@@ -59,6 +59,13 @@ public final class Medusa extends DecodingTechnique<Medusa.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Small heads on the model itself guess the tokens after the next one, and one pass checks a "
+                + "tree of their likeliest combinations. So several tokens may be accepted for one reading of "
+                + "the weights, without a second model.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(3, 7, true, 0.3, 0.09, 4, null);
     }

@@ -39,6 +39,13 @@ public final class PromptLookup extends DecodingTechnique<PromptLookup.Options> 
     }
 
     @Override
+    public String idea() {
+        return "Where the last few tokens stood before, what followed them there is proposed, and the model "
+                + "checks it in one pass. Guessing costs next to nothing, and text that repeats or edits "
+                + "another is written several tokens at a time.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(2, 7);
     }

@@ -68,6 +68,13 @@ public final class SpecInfer extends DecodingTechnique<SpecInfer.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Small models propose a tree of continuations, and the large one checks all of its branches "
+                + "in one pass. Where one guess is wrong another may be right, so that a pass gives more "
+                + "tokens, for more rows to compute.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options("java-1m", new Branches(List.of(2, 2, 1)));
     }

@@ -43,6 +43,13 @@ public final class SpeculativeDecoding extends DecodingTechnique<SpeculativeDeco
     }
 
     @Override
+    public String idea() {
+        return "A small model writes a few tokens ahead, and the large one reads them in one pass and keeps "
+                + "the beginning on which both agree. The text stays what it was, and comes sooner where "
+                + "reading a few tokens takes hardly longer than reading one.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options("java-1m", 5, false);
     }

@@ -25,12 +25,12 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "techniques",
         description =
-                "List the techniques that run, or the survey's papers with what runs of them; explain one technique's options.",
+                "List the techniques that run, or the survey's papers with what runs of them; explain one technique.",
         footer = {
             "",
             "Examples:",
             "  parsimony techniques                        what runs",
-            "  parsimony techniques rtn                    its options, their defaults and what they may be",
+            "  parsimony techniques rtn                    its idea, its options, their defaults and what they may be",
             "  parsimony techniques --all --module pruning the survey's papers on pruning"
         })
 final class ListTechniques implements Callable<Integer> {
@@ -89,6 +89,9 @@ final class ListTechniques implements Callable<Integer> {
     private static void explain(PrintWriter out, Technique<?> technique) {
         out.println(technique.name() + ", " + technique.getClass().getSimpleName() + " in " + module(technique));
         papers(technique).forEach(out::println);
+        out.println();
+        out.println(technique.idea().replace(". ", "." + System.lineSeparator()));
+        out.println();
         List<OptionSyntax.Option> options = OptionSyntax.list(technique.defaults());
         if (options.isEmpty()) {
             out.println("It has no options.");
@@ -97,7 +100,6 @@ final class ListTechniques implements Callable<Integer> {
             int values =
                     options.stream().mapToInt(o -> o.value().length()).max().orElse(0);
             String format = "  %-" + Math.max(6, names) + "s  %-" + Math.max(7, values) + "s  %s%n";
-            out.println();
             out.printf(format, "option", "default", "may be");
             options.forEach(option -> out.printf(format, option.name(), option.value(), option.allowed()));
         }
@@ -127,7 +129,7 @@ final class ListTechniques implements Callable<Integer> {
                 .count();
         out.println();
         out.println(here + " of the survey's " + Survey.entries().size()
-                + " papers run; --all lists them, and a technique's name explains its options.");
+                + " papers run; --all lists them, and a technique's name explains it.");
     }
 
     private void listSurvey(PrintWriter out) {

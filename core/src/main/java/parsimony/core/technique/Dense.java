@@ -23,6 +23,12 @@ public final class Dense extends LayerwiseCompressor<Dense.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Keeps every weight as a float of 32 or 16 bits and changes nothing else. It is what all "
+                + "others are compared with; 16 bits alone halve the memory of 32.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options(DataType.F32);
     }

@@ -15,6 +15,12 @@ public interface Technique<O extends Record> {
     /** The name on the command line, such as {@code rtn}: lower case, digits and hyphens. */
     String name();
 
+    /**
+     * What is done and why it saves what it saves, for a newcomer: two plain sentences of 120 to 300 characters in
+     * all.
+     */
+    String idea();
+
     /** The paper's settings. */
     O defaults();
 

@@ -15,6 +15,13 @@ public final class FullFineTuning implements FineTuner<FullFineTuning.Options> {
     }
 
     @Override
+    public String idea() {
+        return "Every weight of the model follows the gradient of the new text, with AdamW. It saves "
+                + "nothing: each weight needs a gradient and two numbers of the optimizer beside it, which "
+                + "cheaper methods avoid.";
+    }
+
+    @Override
     public Options defaults() {
         return new Options();
     }

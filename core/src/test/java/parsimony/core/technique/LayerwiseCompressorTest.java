@@ -327,6 +327,11 @@ class LayerwiseCompressorTest {
         }
 
         @Override
+        public String idea() {
+            return "";
+        }
+
+        @Override
         public None defaults() {
             return new None();
         }
@@ -353,6 +358,11 @@ class LayerwiseCompressorTest {
         @Override
         public String name() {
             return "quantizer";
+        }
+
+        @Override
+        public String idea() {
+            return "";
         }
 
         @Override
@@ -399,6 +409,11 @@ class LayerwiseCompressorTest {
         @Override
         public String name() {
             return "balancer";
+        }
+
+        @Override
+        public String idea() {
+            return "";
         }
 
         @Override

@@ -58,6 +58,13 @@ public abstract class TechniqueContract<O extends Record> {
     }
 
     @Test
+    void tellsItsIdeaInTwoSentences() {
+        String idea = technique().idea();
+        assertThat(idea).matches("[A-Z(].*\\.").doesNotContain("  ").hasSizeBetween(120, 300);
+        assertThat(idea.split("(?<=[.!?]) ", -1)).as(idea).hasSize(2);
+    }
+
+    @Test
     void namesItsPaperInOneWay() {
         Paper paper = technique().getClass().getAnnotation(Paper.class);
         if (paper != null && paper.survey().length == 0) {

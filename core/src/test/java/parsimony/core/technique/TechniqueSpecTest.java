@@ -192,6 +192,11 @@ class TechniqueSpecTest {
         }
 
         @Override
+        public String idea() {
+            return "";
+        }
+
+        @Override
         public Options defaults() {
             return new Options(4, 0.01, 5, false, Level.COARSE, null, 3, null);
         }
@@ -213,6 +218,11 @@ class TechniqueSpecTest {
         @Override
         public String name() {
             return "whole";
+        }
+
+        @Override
+        public String idea() {
+            return "";
         }
 
         @Override
