@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import parsimony.benchmarks.result.Figures;
 import parsimony.core.train.LossCurve;
 import parsimony.core.train.Trainer;
 import parsimony.core.train.TrainingOptions;
@@ -19,7 +20,7 @@ import tools.jackson.databind.json.JsonMapper;
 public final class LossPage {
     private static final String VALIDATION = """
               <figure>
-                <figcaption><h2>Validation</h2>
+                <figcaption><h3>Validation</h3>
                 <p>Bits per byte of text that is not trained on.</p></figcaption>
                 <div class="plot" data-plot="validation"></div>
               </figure>

@@ -99,12 +99,16 @@ public final class ResultPage {
         }
         result.texts().forEach(text -> facts.append(fact("Held-out text", text.name(), Figures.bytes(text.bytes()))));
         return facts.append(fact("Machine", machine.processor(), threads(machine)))
-                .append(fact("Measured", machine.time().replace('T', ' '), result.rows().size() + " rows, one run"))
+                .append(fact(
+                        "Measured",
+                        machine.time().replace('T', ' '),
+                        result.rows().size() + " rows, one run"))
                 .toString();
     }
 
     private static String threads(MachineRecord machine) {
-        return machine.threads() + " threads" + (machine.backend().isEmpty() ? "" : ", " + machine.backend() + " backend");
+        return machine.threads() + " threads"
+                + (machine.backend().isEmpty() ? "" : ", " + machine.backend() + " backend");
     }
 
     /** What holds for all; each article has its own beside its method. */
@@ -128,9 +132,7 @@ public final class ResultPage {
         return results.stream()
                 .map(result -> "<li><a href=\"#%s\">%s</a><span>%s</span></li>\n"
                         .formatted(
-                                escaped(result.suite()),
-                                escaped(result.title()),
-                                unbroken(escaped(result.headline()))))
+                                escaped(result.suite()), escaped(result.title()), unbroken(escaped(result.headline()))))
                 .collect(Collectors.joining("", "  <nav aria-label=\"Results\"><ol>\n", "  </ol></nav>\n"));
     }
 
@@ -147,7 +149,9 @@ public final class ResultPage {
                         Map.entry("figures", figures(result)),
                         Map.entry("head", head(result)),
                         Map.entry("rows", rows(result, difference)),
-                        Map.entry("notes", missing(result) + difference.map(this::summary).orElse("")),
+                        Map.entry(
+                                "notes",
+                                missing(result) + difference.map(this::summary).orElse("")),
                         Map.entry(
                                 "protocol",
                                 result.protocol().stream()
@@ -160,8 +164,8 @@ public final class ResultPage {
 
     private static String opening(Result result) {
         String name = result.headline().isEmpty() ? "" : "<p class=\"name\">" + escaped(result.title()) + "</p>\n";
-        return "<div class=\"opening\">" + name + "<h2>" + unbroken(escaped(headline(result))) + "</h2>\n" + lede(result)
-                + "<dl class=\"facts\">\n" + facts(result) + "</dl></div>\n";
+        return "<div class=\"opening\">" + name + "<h2>" + unbroken(escaped(headline(result))) + "</h2>\n"
+                + lede(result) + "<dl class=\"facts\">\n" + facts(result) + "</dl></div>\n";
     }
 
     /** The first has the whole width, the others stand beside each other; bars need the width too. */
@@ -215,18 +219,15 @@ public final class ResultPage {
                 <th scope="col" data-key="%s" data-first="%s" class="%s">\
                 <button type="button" title="%s">%s</button></th>
                 """.formatted(
-                        escaped(key),
-                        moreFirst ? "descending" : "ascending",
-                        kind,
-                        escaped(explanation),
-                        escaped(label));
+                escaped(key), moreFirst ? "descending" : "ascending", kind, escaped(explanation), escaped(label));
     }
 
     private static String rows(Result result, Optional<Difference> difference) {
         StringBuilder html = new StringBuilder();
         for (int index = 0; index < result.rows().size(); index++) {
             Row row = result.rows().get(index);
-            String searched = row.name() + " " + row.paper() + " " + String.join(" ", row.words().values());
+            String searched = row.name() + " " + row.paper() + " "
+                    + String.join(" ", row.words().values());
             html.append("<tr data-row=\"%d\"%s data-search=\"%s\">"
                     .formatted(index, index == 0 ? " class=\"first\"" : "", escaped(searched)));
             html.append("<th scope=\"row\" data-value=\"%s\">%s<span>%s</span></th>"
@@ -241,9 +242,8 @@ public final class ResultPage {
 
     private static String cell(Result result, Row row, Column column, Optional<Difference> difference) {
         double value = row.value(column.key());
-        String sorted = column.unit() == Unit.TEXT
-                ? row.text(column)
-                : Double.isFinite(value) ? Double.toString(value) : "";
+        String sorted =
+                column.unit() == Unit.TEXT ? row.text(column) : Double.isFinite(value) ? Double.toString(value) : "";
         Optional<Verdict> verdict = difference.flatMap(found -> found.verdict(row, column));
         String tint = difference.isPresent()
                 ? verdict.map(found -> found == Verdict.BETTER ? "better" : found == Verdict.WORSE ? "worse" : "")
@@ -311,7 +311,8 @@ public final class ResultPage {
     }
 
     private String summary(Difference difference) {
-        StringBuilder html = new StringBuilder("<p class=\"prose difference\">" + escaped(difference.summary()) + "</p>\n");
+        StringBuilder html =
+                new StringBuilder("<p class=\"prose difference\">" + escaped(difference.summary()) + "</p>\n");
         List<Row> gone = difference.gone();
         if (!gone.isEmpty()) {
             html.append(gone.stream()

@@ -65,12 +65,14 @@ final class TechniqueList {
         }
         if (paper.survey().length == 0) {
             String title = "<cite>" + escaped(paper.title()) + "</cite>";
-            String linked = paper.link().isEmpty() ? title : "<a href=\"" + escaped(paper.link()) + "\">" + title + "</a>";
+            String linked =
+                    paper.link().isEmpty() ? title : "<a href=\"" + escaped(paper.link()) + "\">" + title + "</a>";
             return "<span>" + linked + ", " + escaped(paper.venue()) + ", " + paper.year() + "</span>";
         }
         return Arrays.stream(paper.survey())
                 .mapToObj(Survey::entry)
-                .map(entry -> "<span><cite>" + escaped(entry.title()) + "</cite>, " + escaped(entry.venue()) + "</span>")
+                .map(entry ->
+                        "<span><cite>" + escaped(entry.title()) + "</cite>, " + escaped(entry.venue()) + "</span>")
                 .collect(Collectors.joining());
     }
 
@@ -84,7 +86,8 @@ final class TechniqueList {
                 .resolve("src/main/java")
                 .resolve(type.getName().replace('.', '/') + ".java");
         return Files.isRegularFile(source)
-                ? "<a href=\"" + escaped(folder.relativize(source).toString().replace('\\', '/')) + "\">" + name + "</a>"
+                ? "<a href=\"" + escaped(folder.relativize(source).toString().replace('\\', '/')) + "\">" + name
+                        + "</a>"
                 : name;
     }
 }

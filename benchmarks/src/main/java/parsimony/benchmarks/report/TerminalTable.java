@@ -86,7 +86,8 @@ public final class TerminalTable {
         protocol.forEach(this::wrapped);
         wrapped(columns.stream()
                 .filter(column -> column.unit() != Unit.TEXT)
-                .map(column -> column.label() + ": " + column.title() + " " + column.explanation().replaceAll("; below,.*", ""))
+                .map(column -> column.label() + ": " + column.title() + " "
+                        + column.explanation().replaceAll("; below,.*", ""))
                 .collect(Collectors.joining(". ", "", ".")));
     }
 

@@ -76,8 +76,7 @@ public final class Difference {
         Double here = row.noise().get(column.key());
         Double there = old.noise().get(column.key());
         if (here == null || there == null) {
-            return column.noise()
-                    * Math.max(Math.abs(row.value(column.key())), Math.abs(old.value(column.key())));
+            return column.noise() * Math.max(Math.abs(row.value(column.key())), Math.abs(old.value(column.key())));
         }
         return Math.hypot(here, there);
     }

@@ -46,14 +46,9 @@ public record Result(
         charts = List.copyOf(charts);
         rows = List.copyOf(rows);
         missing = List.copyOf(missing);
-    }
-
-    /** The columns with their names in the rows, for the words and numbers of a chart or a difference. */
-    public Column column(String key) {
-        return columns.stream()
-                .filter(column -> column.key().equals(key))
-                .findAny()
-                .orElseThrow(() -> new IllegalArgumentException(suite + " has no column " + key));
+        if (rows.isEmpty()) {
+            throw new IllegalArgumentException("a result has at least one row");
+        }
     }
 
     /** @param sha256 of all weights as they were read */

@@ -9,7 +9,7 @@ public enum Unit {
     /** A whole number of things. */
     COUNT(9, 0),
     /** Bytes. */
-    BYTES(9, 0),
+    BYTES(8, 0),
     /** A multiple of something, most often of a speed. */
     TIMES(7, 0.1),
     /** A share of one. */

@@ -9,12 +9,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import parsimony.benchmarks.text.JavaText;
 import parsimony.benchmarks.result.Result.Chart;
 import parsimony.benchmarks.result.Result.Column;
 import parsimony.benchmarks.result.Result.Kind;
 import parsimony.benchmarks.result.Result.Row;
 import parsimony.benchmarks.result.Unit;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.eval.Evaluator;
@@ -113,7 +113,14 @@ final class AttentionSuite implements Suite {
                         true,
                         true,
                         Kind.LINES),
-                new Chart("Memory", "That one run allocates. Down is better.", "tokens", "allocated", true, true, Kind.LINES),
+                new Chart(
+                        "Memory",
+                        "That one run allocates. Down is better.",
+                        "tokens",
+                        "allocated",
+                        true,
+                        true,
+                        Kind.LINES),
                 new Chart(
                         "Error",
                         "Against exact attention. Down is better; exact kernels show rounding.",

@@ -117,7 +117,13 @@ public final class CompressionSuite implements Suite {
                         "the model as a file; below, as a part of the dense model's",
                         Unit.BYTES,
                         false),
-                new Column("diskShare", "", "Of dense", "bytes on disk as a part of the dense model's", Unit.SHARE, false)
+                new Column(
+                                "diskShare",
+                                "",
+                                "Of dense",
+                                "bytes on disk as a part of the dense model's",
+                                Unit.SHARE,
+                                false)
                         .at(Place.BELOW),
                 new Column(
                         "memoryBytes",
@@ -126,7 +132,13 @@ public final class CompressionSuite implements Suite {
                         "the model with what the backend keeps beside it; below, as a part of the dense model's",
                         Unit.BYTES,
                         false),
-                new Column("memoryShare", "", "Of dense", "bytes in memory as a part of the dense model's", Unit.SHARE, false)
+                new Column(
+                                "memoryShare",
+                                "",
+                                "Of dense",
+                                "bytes in memory as a part of the dense model's",
+                                Unit.SHARE,
+                                false)
                         .at(Place.BELOW),
                 new Column(
                         "bitsPerByte",
@@ -239,9 +251,8 @@ public final class CompressionSuite implements Suite {
                     "The dense model needs %s of %s and %s on disk; nothing smaller was measured."
                             .formatted(denseQuality, options.textName, disk(dense)));
         }
-        List<Row> close = smaller.stream()
-                .filter(row -> row.value("change") <= TOLERANCE)
-                .toList();
+        List<Row> close =
+                smaller.stream().filter(row -> row.value("change") <= TOLERANCE).toList();
         Optional<Row> smallest = close.stream()
                 .min(Comparator.comparingDouble((Row row) -> row.value("diskBytes"))
                         .thenComparingDouble(row -> row.value("bitsPerByte")));

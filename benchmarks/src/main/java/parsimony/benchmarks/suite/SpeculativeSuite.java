@@ -10,13 +10,13 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import parsimony.benchmarks.text.Calibration;
-import parsimony.benchmarks.text.JavaText;
 import parsimony.benchmarks.result.Result.Chart;
 import parsimony.benchmarks.result.Result.Column;
 import parsimony.benchmarks.result.Result.Kind;
 import parsimony.benchmarks.result.Result.Row;
 import parsimony.benchmarks.result.Unit;
+import parsimony.benchmarks.text.Calibration;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.model.AutoregressiveDecoding;
 import parsimony.core.model.DecodingStrategy;
@@ -107,7 +107,8 @@ final class SpeculativeSuite implements Suite {
     @Override
     public List<Chart> charts() {
         return List.of(
-                new Chart("Speed against acceptance", "Up is better.", "acceptance", "speed", false, false, Kind.POINTS),
+                new Chart(
+                        "Speed against acceptance", "Up is better.", "acceptance", "speed", false, false, Kind.POINTS),
                 new Chart(
                         "Speed against what is drafted",
                         "Tokens proposed a pass. Up is better.",

@@ -92,7 +92,7 @@
   for (const node of document.querySelectorAll("[data-plot]")) {
     const chart = echarts.init(node, null, { renderer: "svg" });
     node.setAttribute("role", "img");
-    node.setAttribute("aria-label", `${node.closest("figure").querySelector("h2").textContent} against steps`);
+    node.setAttribute("aria-label", `${node.closest("figure").querySelector("h3").textContent} against steps`);
     charts.push({ chart, plot: PLOTS[node.dataset.plot] });
     new ResizeObserver(() => chart.resize()).observe(node);
   }

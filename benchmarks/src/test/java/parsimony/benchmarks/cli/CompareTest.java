@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import parsimony.benchmarks.compare.Comparison;
-import parsimony.benchmarks.compare.Measurement;
-import parsimony.benchmarks.report.ResultFile;
+import parsimony.benchmarks.result.Result;
+import parsimony.benchmarks.result.Result.Row;
+import parsimony.benchmarks.result.ResultFile;
 import parsimony.core.io.HuggingFaceFolder;
 import parsimony.core.model.Transformer;
 import parsimony.core.model.TransformerConfig;
@@ -77,27 +77,23 @@ class CompareTest {
         assertThat(compare("--apply", "rtn:bits=8,group=32", "--apply", "rtn:bits=2"))
                 .as(err.toString())
                 .isZero();
-        Comparison result = ResultFile.read(folder.resolve("results/compare.json"));
-        assertThat(result.rows())
-                .extracting(Measurement::technique)
-                .containsExactly("dense", "rtn:bits=8,group=32", "rtn:bits=2");
-        Measurement dense = result.rows().get(0);
-        Measurement eight = result.rows().get(1);
-        Measurement two = result.rows().get(2);
-        assertThat(dense.bitsPerWeight()).isEqualTo(32);
-        assertThat(dense.quality().divergence()).isZero();
-        assertThat(dense.quality().agreement()).isEqualTo(1);
+        Result result = ResultFile.read(folder.resolve("results/compare.json"));
+        assertThat(result.rows()).extracting(Row::name).containsExactly("dense", "rtn:bits=8,group=32", "rtn:bits=2");
+        Row dense = result.rows().get(0);
+        Row eight = result.rows().get(1);
+        Row two = result.rows().get(2);
+        assertThat(dense.value("bitsPerWeight")).isEqualTo(32);
+        assertThat(dense.value("divergence")).isZero();
+        assertThat(dense.value("agreement")).isEqualTo(1);
         // 8 bits, a half-precision scale and an 8-bit zero point for every 32 weights.
-        assertThat(eight.bitsPerWeight()).isEqualTo(8 + (16 + 8) / 32.0);
-        assertThat(eight.quality().divergence())
-                .isPositive()
-                .isLessThan(two.quality().divergence());
-        assertThat(two.diskBytes()).isLessThan(eight.diskBytes()).isLessThan(dense.diskBytes());
-        assertThat(result.text().bytes()).isEqualTo(Files.size(text));
+        assertThat(eight.value("bitsPerWeight")).isEqualTo(8 + (16 + 8) / 32.0);
+        assertThat(eight.value("divergence")).isPositive().isLessThan(two.value("divergence"));
+        assertThat(two.value("diskBytes")).isLessThan(eight.value("diskBytes")).isLessThan(dense.value("diskBytes"));
+        assertThat(result.texts().getFirst().bytes()).isEqualTo(Files.size(text));
         assertThat(result.rows()).allSatisfy(row -> {
-            assertThat(row.decodeTokensPerSecond()).isPositive();
-            assertThat(row.peakBytes().total()).isPositive();
-            assertThat(out.toString()).contains(row.technique());
+            assertThat(row.value("decodeTokensPerSecond")).isPositive();
+            assertThat(row.value("peakBytes")).isPositive();
+            assertThat(out.toString()).contains(row.name());
         });
         assertThat(folder.resolve("results/compare.html")).content().contains("rtn:bits=8,group=32");
     }
@@ -108,8 +104,8 @@ class CompareTest {
         assertThat(compare("--apply", "magnitude:pattern=1:3", "--apply", "rtn:bits=8"))
                 .isEqualTo(1);
         assertThat(err.toString()).contains("left out, magnitude:pattern=1:3: ").doesNotContain("\tat ");
-        Comparison result = ResultFile.read(folder.resolve("results/compare.json"));
-        assertThat(result.rows()).extracting(Measurement::technique).containsExactly("dense", "rtn:bits=8");
+        Result result = ResultFile.read(folder.resolve("results/compare.json"));
+        assertThat(result.rows()).extracting(Row::name).containsExactly("dense", "rtn:bits=8");
         assertThat(result.missing()).containsExactly("magnitude:pattern=1:3");
         assertThat(folder.resolve("results/compare.html"))
                 .content()

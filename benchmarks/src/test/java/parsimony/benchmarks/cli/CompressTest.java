@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import parsimony.benchmarks.report.ResultFile;
+import parsimony.benchmarks.result.ResultFile;
 import parsimony.core.io.LanguageModel;
 import parsimony.core.model.Linear;
 import parsimony.core.model.TransformerConfig;
@@ -126,8 +126,7 @@ class CompressTest {
         double inMemory = ResultFile.read(results.resolve("compare.json"))
                 .rows()
                 .getLast()
-                .quality()
-                .perplexity();
+                .value("perplexity");
 
         for (String name : List.of("out", "out.gguf")) {
             Path output = folder.resolve(name);

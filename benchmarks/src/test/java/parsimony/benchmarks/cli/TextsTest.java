@@ -11,7 +11,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.text.Corpus;
 
 class TextsTest {

@@ -10,10 +10,11 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import parsimony.benchmarks.compare.Comparison;
+import parsimony.benchmarks.result.Result;
+import parsimony.benchmarks.result.SampleResult;
 
 class TerminalTableTest {
-    private static final Comparison COMPARISON = SampleComparison.comparison();
+    private static final Result RESULT = SampleResult.compression();
 
     @Test
     void laysOutHeadingRowsAndLegend() {
@@ -28,9 +29,9 @@ class TerminalTableTest {
                 .isEqualTo("rtn:bits=4,group=32,symmetric=true            4.50   5.4 MB   6.6 MB     1.061   +2.0 %"
                         + "   1.55×   2.97×  66.8 MB");
         assertThat(lines.get(21)).startsWith("wanda:pattern=2:4+gptq:bits=4,group=32…   ");
-        assertThat(lines.get(2 + COMPARISON.rows().size())).isEqualTo("─".repeat(112));
-        assertThat(String.join(" ", lines.subList(3 + COMPARISON.rows().size(), lines.size())))
-                .contains(COMPARISON.text().protocol())
+        assertThat(lines.get(2 + RESULT.rows().size())).isEqualTo("─".repeat(112));
+        assertThat(String.join(" ", lines.subList(3 + RESULT.rows().size(), lines.size())))
+                .contains(RESULT.protocol().getFirst())
                 .contains("bits/wt")
                 .contains("peak mem");
     }
@@ -40,7 +41,7 @@ class TerminalTableTest {
     void alignsEveryRowAtTheRight(int width) {
         List<String> lines = print(width, false, StandardCharsets.UTF_8);
         int expected = Math.clamp(width, 100, 120);
-        assertThat(lines.subList(0, 2 + COMPARISON.rows().size()))
+        assertThat(lines.subList(0, 2 + RESULT.rows().size()))
                 .allSatisfy(line -> assertThat(line).hasSize(expected).doesNotContain("\u001b"));
         assertThat(lines).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(expected));
     }
@@ -49,10 +50,14 @@ class TerminalTableTest {
     void printsEachRowAsItComes() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         TerminalTable table = new TerminalTable(
-                new PrintWriter(bytes, false, StandardCharsets.UTF_8), StandardCharsets.UTF_8, 110, false);
+                new PrintWriter(bytes, false, StandardCharsets.UTF_8),
+                StandardCharsets.UTF_8,
+                110,
+                false,
+                RESULT.columns());
         table.begin();
         assertThat(bytes.toString(StandardCharsets.UTF_8).lines()).hasSize(2);
-        table.row(COMPARISON.rows().get(0));
+        table.row(RESULT.rows().get(0));
         assertThat(bytes.toString(StandardCharsets.UTF_8).lines()).hasSize(3);
     }
 
@@ -85,10 +90,11 @@ class TerminalTableTest {
 
     private static List<String> print(int width, boolean colour, Charset charset) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        TerminalTable table = new TerminalTable(new PrintWriter(bytes, true, charset), charset, width, colour);
+        TerminalTable table =
+                new TerminalTable(new PrintWriter(bytes, true, charset), charset, width, colour, RESULT.columns());
         table.begin();
-        COMPARISON.rows().forEach(table::row);
-        table.end(COMPARISON.text());
+        RESULT.rows().forEach(table::row);
+        table.end(RESULT.protocol());
         return bytes.toString(charset).lines().toList();
     }
 }

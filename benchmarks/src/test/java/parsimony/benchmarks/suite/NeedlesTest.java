@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.Backends;

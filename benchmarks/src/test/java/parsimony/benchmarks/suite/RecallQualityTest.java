@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import parsimony.benchmarks.compare.JavaText;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.Backends;

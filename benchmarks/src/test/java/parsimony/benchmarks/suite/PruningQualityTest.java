@@ -1,4 +1,4 @@
-package parsimony.benchmarks.compare;
+package parsimony.benchmarks.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -9,7 +9,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import parsimony.benchmarks.compare.Losses.Loss;
+import parsimony.benchmarks.suite.Losses.Loss;
 
 /** Which pruning loses less, on the embedded model and text that no model was trained on. */
 @Tag("slow")

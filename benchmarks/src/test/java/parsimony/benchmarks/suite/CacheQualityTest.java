@@ -1,4 +1,4 @@
-package parsimony.benchmarks.compare;
+package parsimony.benchmarks.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,6 +10,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.Backends;

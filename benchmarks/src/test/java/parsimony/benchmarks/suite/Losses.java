@@ -1,6 +1,8 @@
-package parsimony.benchmarks.compare;
+package parsimony.benchmarks.suite;
 
 import java.io.IOException;
+import parsimony.benchmarks.text.Calibration;
+import parsimony.benchmarks.text.JavaText;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.vector.VectorBackend;

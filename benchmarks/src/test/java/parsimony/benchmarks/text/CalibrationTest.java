@@ -1,4 +1,4 @@
-package parsimony.benchmarks.compare;
+package parsimony.benchmarks.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
