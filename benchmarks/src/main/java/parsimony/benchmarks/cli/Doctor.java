@@ -1,8 +1,10 @@
 package parsimony.benchmarks.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
@@ -10,21 +12,24 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import parsimony.benchmarks.Build;
 import parsimony.benchmarks.Machine;
+import parsimony.benchmarks.Roofline;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.Backends;
 import parsimony.core.tensor.Matrix;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 @Command(
         name = "doctor",
         description = {
             "Show what this machine offers: Java, SIMD, cores, memory, and which backends work, each checked by a small product.",
+            "With --measure it also shows what the machine allows, and keeps it for bench.",
             "Ends with 1 if a backend computes wrongly, or the one named by --backend does not work."
         },
-        footer = {"", "Example:", "  parsimony doctor --backend nd4j"})
+        footer = {"", "Example:", "  parsimony doctor --backend nd4j", "  parsimony doctor --measure"})
 final class Doctor implements Callable<Integer> {
     /** Large enough for a BLAS to take it seriously. */
     private static final int ROWS = 160;
@@ -36,11 +41,24 @@ final class Doctor implements Callable<Integer> {
     @Mixin
     private CommonOptions common;
 
+    @Option(
+            names = "--measure",
+            description =
+                    "Measure, for some five seconds, how fast memory is read and copied and how fast floats are multiplied.")
+    private boolean measure;
+
+    @Option(
+            names = "--output",
+            paramLabel = "FOLDER",
+            defaultValue = "results",
+            description = "Where --measure keeps what it finds (default: ${DEFAULT-VALUE}).")
+    private Path output;
+
     @Spec
     private CommandSpec spec;
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         int threads = common.threads();
         if (common.namesBackend()) {
@@ -64,6 +82,22 @@ final class Doctor implements Callable<Integer> {
         boolean wellBehaved = true;
         for (String name : names) {
             wellBehaved &= examine(out, name, threads);
+        }
+        if (measure) {
+            OutputFile.makeFolder(spec, "--output", output);
+            Roofline roofline = Roofline.measure(threads);
+            roofline.write(output);
+            line(
+                    out,
+                    "limits",
+                    String.format(
+                            Locale.ROOT,
+                            "%.1f GB/s read, %.1f GB/s copied, %.0f GFLOP/s in a product of 1024³ floats, %d threads",
+                            roofline.readGigabytes(),
+                            roofline.copyGigabytes(),
+                            roofline.gigaflops(),
+                            roofline.threads()));
+            spec.commandLine().getErr().println("written: " + Roofline.file(output));
         }
         return wellBehaved ? 0 : 1;
     }

@@ -43,6 +43,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             Train.class,
             FineTune.class,
             Doctor.class,
+            Bench.class,
+            Report.class,
             Jmh.class,
             GenerateCompletion.class
         },

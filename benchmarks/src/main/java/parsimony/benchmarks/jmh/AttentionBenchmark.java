@@ -37,6 +37,7 @@ import parsimony.core.tensor.Matrix;
  * needs for what a causal text sees, 2 · N² · d forward and 5 · N² · d backward, whatever the kernel really computes: a sparse kernel that skips work has
  * more. What a product of 1024³ reaches stands beside. {@code -prof gc} shows what a call allocates.
  */
+@Lesson("Attention forward, backward and one token at a time")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

@@ -32,6 +32,7 @@ import parsimony.core.backend.vector.Gemm;
  * copy. It has as many threads as ours if {@code OMP_NUM_THREADS} says so. To be told from noise, run both on a machine
  * that does nothing else.
  */
+@Lesson("Our matrix product against OpenBLAS's")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

@@ -31,6 +31,7 @@ import parsimony.core.technique.TechniqueSpec;
 import parsimony.core.tensor.Tensor;
 
 /** One token appended to a cache that holds a context, attended with and committed, in one layer whose matrices are so small that attention is what takes the time. */
+@Lesson("Writing a token through each cache")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

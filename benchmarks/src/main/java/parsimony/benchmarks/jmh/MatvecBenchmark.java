@@ -31,6 +31,7 @@ import parsimony.core.tensor.TensorStorage;
  * weights: {@link #multiply} is as fast as can be when it comes near {@link #read}. A matrix that fits the last cache is
  * read faster than memory allows.
  */
+@Lesson("Matrix times vector, against the speed of memory")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

@@ -30,6 +30,7 @@ import parsimony.core.tensor.Tensor;
  * Multiplication by weights of few bits, beside the speed at which the same memory can be read at all. The counter {@code gigaweights} is 10⁹
  * weights/s, whatever the batch: what a token costs. The counter {@code gigabytes} is GB/s of packed weights; what {@link #read} reaches is the wall.
  */
+@Lesson("Weights of few bits, against the speed of memory")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

@@ -31,6 +31,7 @@ import parsimony.core.tensor.WeightStorage;
  * What it takes to quantize one square matrix, from its inputs to its codes, by each method, and by GPTQ as one would write it from the paper's formulas,
  * column by column on one thread.
  */
+@Lesson("GPTQ in blocks, against the textbook's loop")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)

@@ -34,6 +34,7 @@ import parsimony.core.tensor.WeightStorage;
  * Multiplication by a pruned matrix against the same weights as 32-bit floats, zeros and all, and against all of them in GGUF's Q8_0. The counter {@code
  * gigaweights} is 10⁹ weights/s, pruned ones counted and whatever the batch, so that the three compare.
  */
+@Lesson("Where sparse products pay")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

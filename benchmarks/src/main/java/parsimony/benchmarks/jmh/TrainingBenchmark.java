@@ -30,6 +30,7 @@ import parsimony.core.train.TrainingOptions;
  * operations, against a product of 1024³. The counter {@code gigaflop} is GFLOP/s. Attention's products, norms, exponentials and the optimizer all take time and count
  * for nothing in it.
  */
+@Lesson("A training step, against a matrix product")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

@@ -224,12 +224,13 @@ public final class ResultPage {
 
     private static String rows(Result result, Optional<Difference> difference) {
         StringBuilder html = new StringBuilder();
+        boolean hasBaseline = result.charts().stream().anyMatch(chart -> chart.kind() == Kind.FRONT);
         for (int index = 0; index < result.rows().size(); index++) {
             Row row = result.rows().get(index);
             String searched = row.name() + " " + row.paper() + " "
                     + String.join(" ", row.words().values());
             html.append("<tr data-row=\"%d\"%s data-search=\"%s\">"
-                    .formatted(index, index == 0 ? " class=\"first\"" : "", escaped(searched)));
+                    .formatted(index, index == 0 && hasBaseline ? " class=\"first\"" : "", escaped(searched)));
             html.append("<th scope=\"row\" data-value=\"%s\">%s<span>%s</span></th>"
                     .formatted(escaped(row.name()), escaped(row.series()), breakable(escaped(options(row)))));
             for (Column column : shown(result)) {

@@ -37,6 +37,7 @@ public final class TerminalTable {
 
     private final PrintWriter out;
     private final List<Column> columns;
+    private final List<Column> words;
     private final int width;
     private final int nameWidth;
     private final boolean colour;
@@ -51,8 +52,9 @@ public final class TerminalTable {
     public TerminalTable(PrintWriter out, Charset charset, int width, boolean colour, List<Column> columns) {
         this.out = out;
         this.columns = columns.stream()
-                .filter(column -> column.place() == Place.EVERYWHERE)
+                .filter(column -> column.place() == Place.EVERYWHERE && column.unit() != Unit.TEXT)
                 .toList();
+        words = columns.stream().filter(column -> column.unit() == Unit.TEXT).toList();
         int cells = this.columns.stream()
                 .mapToInt(column -> GAP.length() + width(column))
                 .sum();
@@ -72,7 +74,7 @@ public final class TerminalTable {
     public void row(Row row) {
         String base = first ? BOLD : "";
         first = false;
-        StringBuilder line = new StringBuilder(styled(base, padded(shortened(row.name(), nameWidth))));
+        StringBuilder line = new StringBuilder(styled(base, padded(shortened(name(row), nameWidth))));
         for (Column column : columns) {
             String style = column.unit() == Unit.CHANGE ? base + tint(row.value(column.key())) : base;
             line.append(GAP).append(styled(style, aligned(column, row.text(column))));
@@ -80,15 +82,25 @@ public final class TerminalTable {
         print(line.toString());
     }
 
+    /** Words stand with the name. */
+    private String name(Row row) {
+        return words.stream()
+                .map(row::text)
+                .filter(text -> !text.isEmpty())
+                .collect(Collectors.joining(" ", row.name() + " ", ""))
+                .strip();
+    }
+
     /** Prints what the numbers mean. */
     public void end(List<String> protocol) {
         rule();
         protocol.forEach(this::wrapped);
-        wrapped(columns.stream()
-                .filter(column -> column.unit() != Unit.TEXT)
-                .map(column -> column.label() + ": " + column.title() + " "
-                        + column.explanation().replaceAll("; below,.*", ""))
-                .collect(Collectors.joining(". ", "", ".")));
+        wrapped(columns.stream().map(TerminalTable::meaning).collect(Collectors.joining(" ")));
+    }
+
+    private static String meaning(Column column) {
+        String title = column.title().equalsIgnoreCase(column.label()) ? "" : column.title() + " ";
+        return column.label() + ": " + title + column.explanation().replaceAll("; below,.*", "") + ".";
     }
 
     private String line(String name, Function<Column, String> cell) {
@@ -106,11 +118,8 @@ public final class TerminalTable {
         return text + " ".repeat(Math.max(0, nameWidth - text.length()));
     }
 
-    /** Numbers stand at the right, words at the left. */
     private static String aligned(Column column, String text) {
-        String shown = shortened(text, width(column));
-        String blanks = " ".repeat(width(column) - shown.length());
-        return column.unit() == Unit.TEXT ? shown + blanks : blanks + shown;
+        return " ".repeat(Math.max(0, width(column) - text.length())) + text;
     }
 
     /** Leaves options out at the right, whole ones if what stays is not too little. */

@@ -108,7 +108,7 @@ public final class Difference {
         long same = count(Verdict.SAME);
         long better = count(Verdict.BETTER);
         long worse = count(Verdict.WORSE);
-        return "Of %s numbers that were measured before too, %s are better and %s worse by more than noise.%s"
+        return "Numbers that were measured before too: %s, of which %s better and %s worse by more than noise.%s"
                 .formatted(
                         Figures.count(same + better + worse),
                         better == 0 ? "none" : Figures.count(better),

@@ -5,7 +5,7 @@ import java.util.Locale;
 /** How the numbers of a column are written, and how exactly they can be measured twice. */
 public enum Unit {
     /** Words instead of numbers. */
-    TEXT(18, 0),
+    TEXT(0, 0),
     /** A whole number of things. */
     COUNT(9, 0),
     /** Bytes. */
@@ -31,7 +31,7 @@ public enum Unit {
     /** Powers of ten. */
     SCIENTIFIC(9, 0);
 
-    /** Characters of a column in the terminal. */
+    /** Characters of a column of numbers in the terminal. */
     public final int width;
 
     /** By what part of themselves numbers may differ without meaning anything, where a row does not say it. */

@@ -129,9 +129,9 @@ class ResultPageTest {
                 List.of(SampleResult.attention(), SampleResult.compression()),
                 file);
         assertThat(Files.readString(file))
-                .contains(" class=\"better\">1.090<span>ppl 11.47</span><span class=\"was\">was 1.111</span>")
+                .contains(" class=\"better\">1.090<span>ppl 11.48</span><span class=\"was\">was 1.111</span>")
                 .contains(" class=\"worse\">2.50×")
-                .contains("is better", "worse by more than noise");
+                .contains("better and 1 worse by more than noise");
     }
 
     @Test

@@ -65,7 +65,7 @@ class DifferenceTest {
                 SampleResult.compression(List.of(DENSE, SampleResult.row("awq", "awq", "", 4, 0.04, 1.5, 2.5))));
         assertThat(difference.added()).extracting(Row::name).containsExactly("rtn:bits=4");
         assertThat(difference.gone()).extracting(Row::name).containsExactly("awq");
-        assertThat(difference.summary()).contains("none are better and none worse", "Rows that are new: 1.");
+        assertThat(difference.summary()).contains("none better and none worse", "Rows that are new: 1.");
     }
 
     @Test
