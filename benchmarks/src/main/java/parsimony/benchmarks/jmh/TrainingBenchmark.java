@@ -23,6 +23,7 @@ import parsimony.core.model.Transformer;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.train.Recipe;
 import parsimony.core.train.Trainer;
+import parsimony.core.train.TrainingData;
 import parsimony.core.train.TrainingOptions;
 
 /**
@@ -51,8 +52,12 @@ public class TrainingBenchmark {
     public int context;
 
     private VectorBackend backend;
-    private Trainer trainer;
-    private double stepGigaflop;
+    // Visible to the benchmark beside PyTorch, which trains the same model on the same tokens.
+    Transformer model;
+    TrainingData data;
+    TrainingOptions options;
+    Trainer trainer;
+    double stepGigaflop;
     private Matrix a;
     private Matrix b;
     private Matrix c;
@@ -76,33 +81,31 @@ public class TrainingBenchmark {
     public void prepare() throws IOException {
         backend = new VectorBackend(threads);
         Recipe recipe = Recipe.of("java-6m");
-        TrainingOptions options = recipe.training();
-        TrainingOptions endless = new TrainingOptions(
+        TrainingOptions training = recipe.training();
+        options = new TrainingOptions(
                 List.of(new TrainingOptions.Stage(Integer.MAX_VALUE / 2, context)),
-                options.tokensPerPass(),
-                options.tokensPerPass(),
-                options.learningRate(),
-                options.warmupSteps(),
-                options.schedule(),
-                options.decaySteps(),
-                options.finalLearningRate(),
-                options.beta1(),
-                options.beta2(),
-                options.weightDecay(),
-                options.clip());
+                training.tokensPerPass(),
+                training.tokensPerPass(),
+                training.learningRate(),
+                training.warmupSteps(),
+                training.schedule(),
+                training.decaySteps(),
+                training.finalLearningRate(),
+                training.beta1(),
+                training.beta2(),
+                training.weightDecay(),
+                training.clip());
         int vocabulary = recipe.vocabularySize();
-        trainer = new Trainer(
-                Transformer.random(recipe.model(), recipe.seed()),
-                (sequence, length, inputs, targets) -> {
-                    SplittableRandom random = new SplittableRandom(sequence);
-                    for (int i = 0; i < length; i++) {
-                        inputs[i] = random.nextInt(vocabulary);
-                        targets[i] = random.nextInt(vocabulary);
-                    }
-                },
-                backend,
-                endless);
-        stepGigaflop = 6.0 * recipe.model().parameters() * endless.tokensPerStep() / 1e9;
+        model = Transformer.random(recipe.model(), recipe.seed());
+        data = (sequence, length, inputs, targets) -> {
+            SplittableRandom random = new SplittableRandom(sequence);
+            for (int i = 0; i < length; i++) {
+                inputs[i] = random.nextInt(vocabulary);
+                targets[i] = random.nextInt(vocabulary);
+            }
+        };
+        trainer = new Trainer(model, data, backend, options);
+        stepGigaflop = 6.0 * recipe.model().parameters() * options.tokensPerStep() / 1e9;
         a = random(1);
         b = random(2);
         c = random(3);

@@ -100,7 +100,8 @@ function liveTable(article, { filtered, entered, left }) {
 }
 
 const MINUS = "\u2212";
-const plain = (value) => Number(value.toPrecision(3)).toLocaleString("en").replace("-", MINUS);
+const plain = (value) =>
+  (Number.isInteger(value) ? value : Number(value.toPrecision(3))).toLocaleString("en").replace("-", MINUS);
 
 /** In what the numbers along an axis are counted, the largest first. */
 const MEASURES = {
@@ -237,7 +238,10 @@ function showResult(article, record) {
     const axis = { name, axisLabel: { formatter: (value) => plain(value) + suffix } };
     if (logarithmic && low > 0 && high / low >= LOGARITHMIC) {
       const logBase = high / low < 100 ? 2 : 10;
-      const isPower = (value) => Math.abs((Math.log(value) / Math.log(logBase)) % 1) < 1e-6;
+      const isPower = (value) => {
+        const exponent = Math.log(value) / Math.log(logBase);
+        return Math.abs(exponent - Math.round(exponent)) < 1e-6;
+      };
       Object.assign(axis, { type: "log", logBase, min: scaled(low) * 0.72, max: scaled(high) * 1.2 });
       axis.axisLabel.formatter = (value) => (isPower(value) ? plain(value) + suffix : "");
     } else {
@@ -423,7 +427,7 @@ function showResult(article, record) {
     };
   }
 
-  const BAR = { height: 16, between: 14, around: 90 };
+  const BAR = { height: 16, between: 14, around: 60 };
   const wordsOf = (row, key) => row.words[key] ?? "";
 
   function barOption(plot, width, colours) {
@@ -433,12 +437,16 @@ function showResult(article, record) {
     const categories = [...new Set(rows.map((bar) => bar.x))];
     const { axis, scaled } = axisOf(plot.y, plot.logY, [0, ...rows.map((bar) => bar.y)], width < COMPACT ? 3 : 6);
     const shown = names.filter((name) => rows.some((bar) => bar.row.series === name));
+    pencil.font = `12px ${fontFamily()}`;
+    const widest = Math.max(0, ...categories.map((category) => pencil.measureText(category).width));
+    const left = Math.min(widest + 14, 0.42 * width);
     return {
       ...frame(colours),
+      grid: { left, right: 56, top: 10, bottom: 50 },
       xAxis: dressed(axis, colours, { nameLocation: "middle", nameGap: 30 }),
       yAxis: dressed({ type: "category", data: categories, inverse: true }, colours, {
         splitLine: { show: false },
-        axisLabel: { color: colours("--soft"), fontSize: 12, width: width < COMPACT ? 120 : 260, overflow: "truncate" },
+        axisLabel: { width: left - 12, overflow: "truncate" },
       }),
       series: shown.map((name) => ({
         id: name,

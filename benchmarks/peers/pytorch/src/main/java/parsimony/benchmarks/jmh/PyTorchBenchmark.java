@@ -205,6 +205,7 @@ public class PyTorchBenchmark {
     private static Collection<RunResult> round() throws RunnerException {
         Options options = new OptionsBuilder()
                 .include(PyTorchBenchmark.class.getName())
+                .include(PyTorchTrainingBenchmark.class.getName())
                 .forks(0)
                 .verbosity(VerboseMode.SILENT)
                 .shouldFailOnError(true)
