@@ -51,6 +51,7 @@ public final class BenchmarkRun {
 
     private static final List<Column> COLUMNS = List.of(
             new Column("case", "case", "Case", "parameters that differ within the class", Unit.TEXT, false),
+            new Column("backend", "", "Backend", "what computed", Unit.TEXT, false).at(Place.PAGE),
             new Column("seconds", "time", "Time", "of one operation", Unit.SECONDS, false),
             new Column(GIGAFLOPS, "GFLOP/s", "GFLOP/s", "10⁹ floating-point operations a second", Unit.RATE, true),
             new Column(
@@ -211,6 +212,11 @@ public final class BenchmarkRun {
                 .filter(varies)
                 .forEach(name -> parts.add(name + "=" + benchmark.getParam(name)));
 
+        Map<String, String> words = new HashMap<>();
+        words.put("case", String.join(", ", parts));
+        if (benchmark.getParamsKeys().contains("backend")) {
+            words.put("backend", benchmark.getParam("backend"));
+        }
         Map<String, Double> values = new HashMap<>();
         Map<String, Double> noise = new HashMap<>();
         double unit = benchmark.getTimeUnit().toNanos(1) / 1e9;
@@ -231,7 +237,7 @@ public final class BenchmarkRun {
         values.put(
                 "share",
                 roofline.share(values.getOrDefault(GIGAFLOPS, Double.NaN), values.getOrDefault(GIGABYTES, Double.NaN)));
-        return new Row(subject, subject, "", Map.of("case", String.join(", ", parts)), values, noise);
+        return new Row(subject, subject, "", words, values, noise);
     }
 
     private Result result(List<Row> rows, Choice choice, Roofline roofline, String command, Instant began) {

@@ -51,10 +51,12 @@ public final class TerminalTable {
      */
     public TerminalTable(PrintWriter out, Charset charset, int width, boolean colour, List<Column> columns) {
         this.out = out;
-        this.columns = columns.stream()
-                .filter(column -> column.place() == Place.EVERYWHERE && column.unit() != Unit.TEXT)
+        List<Column> shown = columns.stream()
+                .filter(column -> column.place() == Place.EVERYWHERE)
                 .toList();
-        words = columns.stream().filter(column -> column.unit() == Unit.TEXT).toList();
+        this.columns =
+                shown.stream().filter(column -> column.unit() != Unit.TEXT).toList();
+        words = shown.stream().filter(column -> column.unit() == Unit.TEXT).toList();
         int cells = this.columns.stream()
                 .mapToInt(column -> GAP.length() + width(column))
                 .sum();

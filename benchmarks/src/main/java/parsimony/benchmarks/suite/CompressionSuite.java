@@ -205,7 +205,8 @@ public final class CompressionSuite implements Suite {
                         .noisy(Double.POSITIVE_INFINITY),
                 new Column("applySeconds", "apply", "Made in", "time to make this row's model", Unit.SECONDS, false)
                         .at(Place.PAGE)
-                        .noisy(Double.POSITIVE_INFINITY));
+                        .noisy(Double.POSITIVE_INFINITY),
+                new Column("backend", "", "Backend", "what computed this row", Unit.TEXT, false).at(Place.PAGE));
     }
 
     @Override
@@ -383,7 +384,7 @@ public final class CompressionSuite implements Suite {
                     spec.toString(),
                     seriesName(spec),
                     Survey.title(spec.steps().getLast().technique()),
-                    Map.of(),
+                    Map.of("backend", request.backend().name()),
                     values,
                     Map.of("prefillRatio", speed.prefillNoise(), "decodeRatio", speed.decodeNoise()));
             if (first == null) {

@@ -122,7 +122,13 @@ public final class SampleResult {
         values.put("peakMappedBytes", 13_000_000.0);
         values.put("peakBytes", 60_000_000 + 1.25 * disk);
         values.put("applySeconds", bitsPerWeight < 16 ? 0.4 : 0.1);
-        return new Row(technique, name, title, Map.of(), values, Map.of("prefillRatio", 0.02, "decodeRatio", 0.03));
+        return new Row(
+                technique,
+                name,
+                title,
+                Map.of("backend", "vector"),
+                values,
+                Map.of("prefillRatio", 0.02, "decodeRatio", 0.03));
     }
 
     /** Of a suite with lines over a length. */
