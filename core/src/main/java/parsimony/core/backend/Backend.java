@@ -44,6 +44,11 @@ public interface Backend extends AutoCloseable {
         return Tensor.zeros(shape);
     }
 
+    /** A copy for the next op to change. */
+    default Tensor copy(Tensor x) {
+        return x.copy();
+    }
+
     /** Attention on a device, if this backend has that and a pass is open on this thread. */
     default Optional<DeviceAttention> deviceAttention() {
         return Optional.empty();

@@ -3,10 +3,12 @@ package parsimony.core.backend.opencl;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import parsimony.core.backend.DeviceException;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.opencl.Kernels.Kernel;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
+import parsimony.core.tensor.DataType;
 import parsimony.core.tensor.DenseStorage;
 import parsimony.core.tensor.GridStorage;
 import parsimony.core.tensor.Tensor;
@@ -59,8 +61,9 @@ final class DeviceMatrix implements PreparedMatrix {
         this.storage = storage;
         file = file(storage);
         options = switch (storage) {
-            case GridStorage grid -> "-DBITS=" + grid.bits();
-            case DenseStorage dense when dense.type() == parsimony.core.tensor.DataType.BF16 -> "-DBFLOAT";
+            case GridStorage grid ->
+                "-DBITS=" + grid.bits() + (grid.scaleType() == DataType.F16 ? " -DHALF_SCALES" : "");
+            case DenseStorage dense when dense.type() == DataType.BF16 -> "-DBFLOAT";
             default -> "";
         };
         weights = new Weights();
@@ -104,7 +107,17 @@ final class DeviceMatrix implements PreparedMatrix {
 
     private void send() {
         List<Buffer> sent = new ArrayList<>();
+        try {
+            send(sent);
+        } catch (DeviceException e) {
+            sent.forEach(backend.memory()::free);
+            throw e;
+        }
         weights.buffers = sent;
+        weights.lastPass = backend.tensors().passes();
+    }
+
+    private void send(List<Buffer> sent) {
         switch (storage) {
             case DenseStorage dense -> sent.add(sent(dense.data(), 0));
             case BlockStorage blocks when !isPlain() -> sent.add(sent(blocks.data(), 0));
@@ -130,6 +143,9 @@ final class DeviceMatrix implements PreparedMatrix {
     }
 
     private Buffer sentScales(GridStorage grid) {
+        if (grid.scaleType() == DataType.F16) {
+            return sent(grid.scales(), 0);
+        }
         float[] scales = new float[grid.rows() * grid.groups()];
         grid.scaleType().read(grid.scales(), 0, scales.length, scales, 0);
         return sent(MemorySegment.ofArray(scales), 0);

@@ -40,6 +40,16 @@ final class DeviceTensors {
         return passes;
     }
 
+    /** Runs an op that is not part of a pass. */
+    void alone(Runnable op) {
+        long before = passes;
+        pass(() -> {
+            op.run();
+            return null;
+        });
+        passes = before;
+    }
+
     /** Runs {@code work} as a pass, inside the thread's current one if there is one. */
     Tensor pass(Supplier<Tensor> work) {
         Pass pass = new Pass(current.get());

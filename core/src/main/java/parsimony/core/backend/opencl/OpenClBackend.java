@@ -153,6 +153,16 @@ public final class OpenClBackend extends VectorBackend {
     }
 
     @Override
+    public Tensor copy(Tensor x) {
+        if (!tensors.inPass()) {
+            return super.copy(x);
+        }
+        Tensor copy = tensors.result(x.shape());
+        onDevice(() -> queue.copy(tensors.input(x), 0, tensors.output(copy), 0, x.size()));
+        return copy;
+    }
+
+    @Override
     public void close() {
         synchronized (queue) {
             if (!queue.isClosed()) {
@@ -218,12 +228,9 @@ public final class OpenClBackend extends VectorBackend {
                 op.run();
             }
         } else {
-            tensors.pass(() -> {
-                synchronized (queue) {
-                    op.run();
-                }
-                return null;
-            });
+            synchronized (queue) {
+                tensors.alone(op);
+            }
         }
     }
 

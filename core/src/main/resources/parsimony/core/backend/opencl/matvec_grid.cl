@@ -2,27 +2,35 @@
 // of a row lie one after the other from the lowest bit on, and may straddle two bytes. Scales and zero points have arrays of their own, so that codes
 // are read without gaps. The zero points, packed like one long row of codes, are missing where all are 2^(BITS - 1).
 //
-// BITS is given by the compiler's options. Each buffer of codes has a byte more than it needs, which is read where the last code does not straddle.
+// BITS, and HALF_SCALES for scales of 16 bits, are given by the compiler's options. Each buffer of codes has a byte more than it needs, which is read where the last code does not straddle.
 
 #define MASK ((1 << BITS) - 1)
 
 int code_at(global const uchar *codes, size_t index) {
     size_t bit = index * BITS;
     global const uchar *at = codes + bit / 8;
-    int pair = BITS == 4 || BITS == 8 || BITS == 2 ? at[0] : at[0] | at[1] << 8;
+    int pair = 8 % BITS == 0 ? at[0] : at[0] | at[1] << 8;
     return pair >> (int) (bit % 8) & MASK;
 }
+
+#ifdef HALF_SCALES
+#define SCALE(scales, group) vload_half(group, scales)
+typedef half scale_type;
+#else
+#define SCALE(scales, group) scales[group]
+typedef float scale_type;
+#endif
 
 float weight_at(
         global const uchar *row,
         int i,
         int groupSize,
         size_t firstGroup,
-        global const float *scales,
+        global const scale_type *scales,
         global const uchar *zeroPoints) {
     size_t group = firstGroup + i / groupSize;
     int zeroPoint = zeroPoints ? code_at(zeroPoints, group) : 1 << (BITS - 1);
-    return scales[group] * (code_at(row, i) - zeroPoint);
+    return SCALE(scales, group) * (code_at(row, i) - zeroPoint);
 }
 
 kernel void matvec(
@@ -34,7 +42,7 @@ kernel void matvec(
         int rowBytes,
         int groupSize,
         int groups,                  // of a row
-        global const float *scales,  // [outputs][groups]
+        global const scale_type *scales,  // [outputs][groups]
         global const uchar *zeroPoints) {
     int lane = get_local_id(0);
     size_t output = get_group_id(0);
@@ -62,7 +70,7 @@ kernel void decode(
         int rowBytes,
         int groupSize,
         int groups,
-        global const float *scales,
+        global const scale_type *scales,
         global const uchar *zeroPoints) {
     int i = get_global_id(0);
     size_t row = get_global_id(1);

@@ -7,6 +7,6 @@ import parsimony.core.backend.BackendContract;
 class OpenClBackendTest extends BackendContract {
     @Override
     protected Backend create(int threads) {
-        return new OpenClBackend(threads, limits -> limits, true);
+        return OpenClDevice.open(threads, limits -> limits, true);
     }
 }
