@@ -52,7 +52,7 @@ class MainTest {
             return;
         }
         run(command, "--help");
-        assertThat(out.toString()).contains("--seed", "--threads", "--backend", "scalar, vector, nd4j");
+        assertThat(out.toString()).contains("--seed", "--threads", "--backend", "scalar, vector, nd4j, opencl");
     }
 
     @Test
@@ -101,7 +101,7 @@ class MainTest {
     void doctor_refuses_an_unknown_backend() {
         assertThat(run("doctor", "--backend", "abacus")).isEqualTo(1);
         assertThat(err.toString().strip())
-                .isEqualTo("parsimony: there is no backend 'abacus'; the backends are scalar, vector, nd4j");
+                .isEqualTo("parsimony: there is no backend 'abacus'; the backends are scalar, vector, nd4j, opencl");
     }
 
     @Test

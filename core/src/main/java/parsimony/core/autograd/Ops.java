@@ -1,6 +1,5 @@
 package parsimony.core.autograd;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -131,22 +130,11 @@ public final class Ops {
         if (x.rows() <= rowsAtOnce) {
             weights.multiply(x, y);
         } else {
-            multiplyInPieces(x, weights, y);
+            weights.multiplyInPieces(x, y, rowsAtOnce);
         }
         GradientSlot dx = x.gradientSlot();
         onBackward(y, List.of(), List.of(), dy -> weights.multiplyTransposed(dy, dx.forAdding()));
         return y;
-    }
-
-    private void multiplyInPieces(Tensor x, PreparedMatrix weights, Tensor y) {
-        for (int row = 0; row < x.rows(); row += rowsAtOnce) {
-            int rows = Math.min(rowsAtOnce, x.rows() - row);
-            int from = row * x.columns();
-            Tensor part = Tensor.zeros(rows, y.columns());
-            weights.multiply(
-                    Tensor.of(Arrays.copyOfRange(x.array(), from, from + rows * x.columns()), rows, x.columns()), part);
-            System.arraycopy(part.array(), 0, y.array(), row * y.columns(), part.size());
-        }
     }
 
     /** Adds {@code bias} [n] to every row of {@code y} [m, n], in place. */

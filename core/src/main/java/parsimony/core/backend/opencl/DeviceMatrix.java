@@ -177,15 +177,29 @@ final class DeviceMatrix implements PreparedMatrix {
 
     @Override
     public void multiply(Tensor x, Tensor y) {
+        int inputs = x.rows();
+        if (inputs <= FEW) {
+            multiplyInPieces(x, y, inputs);
+            return;
+        }
         backend.onDevice(() -> {
             Buffer from = backend.tensors().input(x);
             Buffer to = backend.tensors().output(y);
-            int inputs = x.rows();
-            if (inputs > FEW) {
-                withFloats(floats -> backend.gemm(
-                        inputs, storage.rows(), columns(), from, columns(), 1, floats, 1, columns(), to, false));
-                return;
-            }
+            withFloats(floats -> backend.gemm(
+                    inputs, storage.rows(), columns(), from, columns(), 1, floats, 1, columns(), to, false));
+        });
+    }
+
+    /** Each input is multiplied for itself, however many there are. */
+    @Override
+    public void multiplyInPieces(Tensor x, Tensor y, int rowsAtOnce) {
+        int inputs = x.rows();
+        if (inputs == 0) {
+            return;
+        }
+        backend.onDevice(() -> {
+            Buffer from = backend.tensors().input(x);
+            Buffer to = backend.tensors().output(y);
             Buffer packed = resident();
             Kernel kernel = backend.kernels().find(file, "matvec", options).orElseThrow();
             backend.queue()

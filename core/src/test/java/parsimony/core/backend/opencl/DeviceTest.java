@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import parsimony.core.backend.Backend;
@@ -41,7 +42,7 @@ class DeviceTest {
         try (OpenClBackend backend = OpenClDevice.open()) {
             OpenCl library = backend.queue().library();
             String name = backend.queue().device().name();
-            assertThat(Device.choose(library, name.substring(1, 5).toUpperCase(java.util.Locale.ROOT))
+            assertThat(Device.choose(library, name.substring(1, 5).toUpperCase(Locale.ROOT))
                             .name())
                     .isNotBlank();
             assertThatThrownBy(() -> Device.choose(library, "Voodoo 2"))
@@ -127,9 +128,9 @@ class DeviceTest {
         try (OpenClBackend backend = OpenClDevice.open()) {
             for (WeightStorage storage : packed(40, 64)) {
                 PreparedMatrix prepared = backend.prepare(storage);
-                Tensor x = tensor(backend.rowsAlike(), storage.columns());
+                Tensor x = tensor(backend.rowsAlike() + 3, storage.columns());
                 Tensor together = Tensor.zeros(x.rows(), 40);
-                prepared.multiply(x, together);
+                prepared.multiplyInPieces(x, together, backend.rowsAlike());
                 for (int row = 0; row < x.rows(); row++) {
                     float[] one = new float[x.columns()];
                     System.arraycopy(x.array(), row * one.length, one, 0, one.length);
