@@ -180,7 +180,8 @@ public final class CompareJob {
                     speed.model().decode(),
                     rows.isEmpty() ? 1 : speed.prefillRatio(),
                     rows.isEmpty() ? 1 : speed.decodeRatio(),
-                    applySeconds);
+                    applySeconds,
+                    backend.name());
             rows.add(row);
             missing.remove(spec);
             listener.measured(new Result(rows, missing, quality.protocol()));

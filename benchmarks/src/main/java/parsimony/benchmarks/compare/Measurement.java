@@ -17,6 +17,7 @@ package parsimony.benchmarks.compare;
  * @param prefillRatio to the dense 32-bit model, measured in turn with it
  * @param decodeRatio to the dense 32-bit model, measured in turn with it
  * @param applySeconds to make this row's model
+ * @param backend what computed
  */
 public record Measurement(
         String technique,
@@ -32,7 +33,8 @@ public record Measurement(
         double decodeTokensPerSecond,
         double prefillRatio,
         double decodeRatio,
-        double applySeconds) {
+        double applySeconds,
+        String backend) {
     /**
      * @param bitsPerByte of held-out text
      * @param change bits per byte above the dense model's

@@ -99,6 +99,15 @@ enum Column {
             false,
             Measurement::applySeconds,
             row -> Figures.seconds(row.applySeconds()),
+            (row, dense) -> ""),
+    BACKEND(
+            "backend",
+            7,
+            "Backend",
+            "what computed this row",
+            false,
+            row -> Double.NaN,
+            Measurement::backend,
             (row, dense) -> "");
 
     /** For the terminal. */

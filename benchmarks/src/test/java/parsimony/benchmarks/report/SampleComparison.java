@@ -105,6 +105,7 @@ final class SampleComparison {
                 212 * decodeRatio,
                 prefillRatio,
                 decodeRatio,
-                bitsPerWeight < 16 ? 0.4 : 0.1);
+                bitsPerWeight < 16 ? 0.4 : 0.1,
+                "vector");
     }
 }
