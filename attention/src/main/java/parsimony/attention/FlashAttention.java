@@ -48,6 +48,11 @@ public final class FlashAttention implements AttentionKernel {
     }
 
     @Override
+    public boolean isExact() {
+        return true;
+    }
+
+    @Override
     public void forward(Backend backend, Head head, Matrix output, float[] logSumExp, int offset) {
         int rows = head.queries().rows();
         if (rows <= FEW) {

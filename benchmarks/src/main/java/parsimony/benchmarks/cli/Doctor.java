@@ -108,6 +108,7 @@ final class Doctor implements Callable<Integer> {
             boolean right = error < TOLERANCE;
             String verdict = String.format(Locale.ROOT, "%s (error %.1e)", right ? "works" : "COMPUTES WRONGLY", error);
             line(out, name, verdict + ", " + backend.description());
+            backend.launchOverhead().ifPresent(overhead -> line(out, "", "launches: " + overhead));
             return right;
         } catch (IllegalArgumentException e) {
             line(out, name, e.getMessage());

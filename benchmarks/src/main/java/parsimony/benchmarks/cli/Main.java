@@ -12,6 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import parsimony.benchmarks.Build;
+import parsimony.core.backend.DeviceException;
 import parsimony.core.technique.TechniqueException;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
@@ -137,6 +138,7 @@ public final class Main {
                 || e instanceof UncheckedIOException
                 || e instanceof IllegalArgumentException
                 || e instanceof TechniqueException
+                || e instanceof DeviceException
                 || e instanceof OutOfMemoryError;
     }
 

@@ -1,8 +1,8 @@
 package parsimony.core.autograd;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import parsimony.core.backend.Backend;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.tensor.Tensor;
@@ -42,6 +42,11 @@ public final class Ops {
 
     public Backend backend() {
         return backend;
+    }
+
+    /** Runs a forward pass, or a part of one, whose tensors a device may keep until it ends, as {@link Backend#pass} has it; not while a tape is open, which needs them longer. */
+    public Tensor pass(Supplier<Tensor> work) {
+        return Tape.isOpen() ? work.get() : backend.pass(work);
     }
 
     /**
@@ -121,26 +126,15 @@ public final class Ops {
      * @return [n, out]
      */
     public Tensor multiply(Tensor x, PreparedMatrix weights, int outputs) {
-        Tensor y = Tensor.zeros(x.rows(), outputs);
+        Tensor y = backend.result(x.rows(), outputs);
         if (x.rows() <= rowsAtOnce) {
             weights.multiply(x, y);
         } else {
-            multiplyInPieces(x, weights, y);
+            weights.multiplyInPieces(x, y, rowsAtOnce);
         }
         GradientSlot dx = x.gradientSlot();
         onBackward(y, List.of(), List.of(), dy -> weights.multiplyTransposed(dy, dx.forAdding()));
         return y;
-    }
-
-    private void multiplyInPieces(Tensor x, PreparedMatrix weights, Tensor y) {
-        for (int row = 0; row < x.rows(); row += rowsAtOnce) {
-            int rows = Math.min(rowsAtOnce, x.rows() - row);
-            int from = row * x.columns();
-            Tensor part = Tensor.zeros(rows, y.columns());
-            weights.multiply(
-                    Tensor.of(Arrays.copyOfRange(x.array(), from, from + rows * x.columns()), rows, x.columns()), part);
-            System.arraycopy(part.array(), 0, y.array(), row * y.columns(), part.size());
-        }
     }
 
     /** Adds {@code bias} [n] to every row of {@code y} [m, n], in place. */
@@ -159,7 +153,7 @@ public final class Ops {
 
     /** a + b, elementwise. */
     public Tensor add(Tensor a, Tensor b) {
-        Tensor y = a.copy();
+        Tensor y = backend.copy(a);
         backend.add(b, y);
         GradientSlot da = a.gradientSlot();
         GradientSlot db = b.gradientSlot();
@@ -181,7 +175,7 @@ public final class Ops {
 
     /** a + factor · b, elementwise. */
     public Tensor addScaled(Tensor a, float factor, Tensor b) {
-        Tensor y = a.copy();
+        Tensor y = backend.copy(a);
         backend.addScaled(factor, b, y);
         GradientSlot da = a.gradientSlot();
         GradientSlot db = b.gradientSlot();
@@ -204,7 +198,7 @@ public final class Ops {
      * @return [n, columns]
      */
     public Tensor scaleColumns(Tensor x, Tensor factors) {
-        Tensor y = x.zerosLike();
+        Tensor y = backend.result(x.shape());
         backend.scaleColumns(x, factors, y);
         GradientSlot dx = x.gradientSlot();
         if (factors.isTrainable()) {
@@ -225,7 +219,7 @@ public final class Ops {
 
     /** Root-mean-square norm of each row of {@code x} [n, hidden], times {@code weight} [hidden]. */
     public Tensor rmsNorm(Tensor x, Tensor weight, float epsilon) {
-        Tensor y = x.zerosLike();
+        Tensor y = backend.result(x.shape());
         backend.rmsNorm(x, weight, epsilon, y);
         onBackward(
                 y,
@@ -243,7 +237,7 @@ public final class Ops {
 
     /** gate · sigmoid(gate) · up, elementwise. */
     public Tensor swiGlu(Tensor gate, Tensor up) {
-        Tensor y = gate.zerosLike();
+        Tensor y = backend.result(gate.shape());
         backend.swiGlu(gate, up, y);
         onBackward(
                 y,

@@ -1,6 +1,8 @@
 package parsimony.core.backend;
 
+import java.util.Optional;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import parsimony.core.tensor.Matrix;
 import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
@@ -25,6 +27,36 @@ public interface Backend extends AutoCloseable {
     /** Rows up to which a product gives each row the bits that it gets alone, whatever the others are. */
     default int rowsAlike() {
         return 1;
+    }
+
+    /**
+     * Runs {@code work}, a forward pass or a part of one, whose tensors a device may keep until it ends. What outlives it is the tensor that it gives, and tensors that were
+     * there before; the numbers of all others that {@link #result} gave may be gone. Not while a tape is open, which needs them later.
+     *
+     * @param work may give null
+     */
+    default Tensor pass(Supplier<Tensor> work) {
+        return work.get();
+    }
+
+    /** A tensor all of whose numbers the next op writes. */
+    default Tensor result(int... shape) {
+        return Tensor.zeros(shape);
+    }
+
+    /** A copy for the next op to change. */
+    default Tensor copy(Tensor x) {
+        return x.copy();
+    }
+
+    /** Attention on a device, if this backend has that and a pass is open on this thread. */
+    default Optional<DeviceAttention> deviceAttention() {
+        return Optional.empty();
+    }
+
+    /** What it costs to start a kernel on a device, measured now, in words; nothing where ops are calls of methods. */
+    default Optional<String> launchOverhead() {
+        return Optional.empty();
     }
 
     /** Brings a weight matrix into the form that this backend multiplies fastest. */

@@ -21,6 +21,7 @@ public final class Backends {
         CLASSES.put("scalar", "parsimony.core.backend.scalar.ScalarBackend");
         CLASSES.put("vector", "parsimony.core.backend.vector.VectorBackend");
         CLASSES.put("nd4j", "parsimony.core.backend.nd4j.Nd4jBackend");
+        CLASSES.put("opencl", "parsimony.core.backend.opencl.OpenClBackend");
     }
 
     private Backends() {}

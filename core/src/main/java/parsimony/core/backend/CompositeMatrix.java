@@ -30,7 +30,8 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
                         new Sum(prepare.apply(first), prepare.apply(second), backend);
                     case ColumnsStorage columns -> new Columns(columns, prepare.apply(columns.values()));
                     case LowRankStorage product ->
-                        new LowRank(product.rank(), prepare.apply(product.left()), prepare.apply(product.right()));
+                        new LowRank(
+                                product.rank(), prepare.apply(product.left()), prepare.apply(product.right()), backend);
                     case ScaledInputStorage scaled -> new ScaledInput(scaled, prepare.apply(scaled.weights()));
                     case RotatedStorage rotated -> new Rotated(rotated, prepare.apply(rotated.weights()), backend);
                     case RoundedInputStorage rounded -> new RoundedInput(rounded, prepare.apply(rounded.weights()));
@@ -53,7 +54,7 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
         @Override
         public void multiply(Tensor x, Tensor y) {
             first.multiply(x, y);
-            Tensor added = y.zerosLike();
+            Tensor added = backend.result(y.shape());
             second.multiply(x, added);
             backend.add(added, y);
         }
@@ -115,16 +116,18 @@ public abstract sealed class CompositeMatrix implements PreparedMatrix {
         private final int rank;
         private final PreparedMatrix left;
         private final PreparedMatrix right;
+        private final Backend backend;
 
-        LowRank(int rank, PreparedMatrix left, PreparedMatrix right) {
+        LowRank(int rank, PreparedMatrix left, PreparedMatrix right, Backend backend) {
             this.rank = rank;
             this.left = left;
             this.right = right;
+            this.backend = backend;
         }
 
         @Override
         public void multiply(Tensor x, Tensor y) {
-            Tensor middle = Tensor.zeros(x.rows(), rank);
+            Tensor middle = backend.result(x.rows(), rank);
             right.multiply(x, middle);
             left.multiply(middle, y);
         }

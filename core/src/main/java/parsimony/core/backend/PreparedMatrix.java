@@ -1,5 +1,6 @@
 package parsimony.core.backend;
 
+import java.util.Arrays;
 import parsimony.core.tensor.Tensor;
 
 /**
@@ -14,6 +15,22 @@ public interface PreparedMatrix {
      * @param y [n, out], overwritten
      */
     void multiply(Tensor x, Tensor y);
+
+    /**
+     * The same by products of {@code rowsAtOnce} rows at most, so that each row gets the bits that it gets alone.
+     *
+     * @param rowsAtOnce at most {@link Backend#rowsAlike}
+     */
+    default void multiplyInPieces(Tensor x, Tensor y, int rowsAtOnce) {
+        for (int row = 0; row < x.rows(); row += rowsAtOnce) {
+            int rows = Math.min(rowsAtOnce, x.rows() - row);
+            int from = row * x.columns();
+            Tensor part = Tensor.zeros(rows, y.columns());
+            multiply(
+                    Tensor.of(Arrays.copyOfRange(x.array(), from, from + rows * x.columns()), rows, x.columns()), part);
+            System.arraycopy(part.array(), 0, y.array(), row * y.columns(), part.size());
+        }
+    }
 
     /**
      * Adds dy · W: the gradient of a layer's input where its weights are frozen.

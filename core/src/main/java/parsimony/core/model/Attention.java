@@ -4,12 +4,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import parsimony.core.autograd.Ops;
 import parsimony.core.autograd.Tape;
 import parsimony.core.backend.Backend;
+import parsimony.core.backend.DeviceAttention;
 import parsimony.core.model.ForwardContext.Span;
 import parsimony.core.model.KeyValuePrefix.KeyValues;
 import parsimony.core.tensor.Matrix;
@@ -45,6 +47,10 @@ final class Attention {
      */
     Tensor forward(ForwardContext context, int block, Tensor queries, KeyValues text, KeyValues prefix) {
         Backend backend = context.ops().backend();
+        Optional<DeviceAttention> device = backend.deviceAttention();
+        if (device.isPresent() && prefix == null && suitsDevice(context, block)) {
+            return onDevice(device.get(), context, block, queries, text);
+        }
         Tensor keys = text.keys();
         Tensor values = text.values();
         Tensor output = queries.zerosLike();
@@ -120,6 +126,48 @@ final class Attention {
         }
         if (Tape.isOpen()) {
             recordBackward(context, queries, text, prefix, output, logSumExp, tasks);
+        }
+        return output;
+    }
+
+    /** Whether a device's kernel computes what ours would: no cache but one that keeps all, no scores that depend on distance, and rows that see what it can be told. */
+    private boolean suitsDevice(ForwardContext context, int block) {
+        return kernel.isExact()
+                && encoding.slope(0, heads) == 0
+                && context.spans().stream().allMatch(span -> {
+                    KvCache cache = cache(span, block);
+                    return switch (span.visibility()) {
+                        case Visibility.Causal causal ->
+                            causal.isOneByOne(span.rows())
+                                    && (cache == null
+                                            || cache instanceof ContiguousKvCache contiguous
+                                                    && contiguous.precedes(causal.positions()[causal.first()]));
+                        case Visibility.Tree _ -> cache instanceof ContiguousKvCache;
+                        default -> false;
+                    };
+                });
+    }
+
+    private Tensor onDevice(DeviceAttention device, ForwardContext context, int block, Tensor queries, KeyValues text) {
+        Ops.Rotation rotation = context.rowRotation(encoding, context.positions());
+        context.ops().rotate(queries, heads, rotation);
+        context.ops().rotate(text.keys(), keyValueHeads, rotation);
+        Tensor output = context.ops().backend().result(queries.shape());
+        DeviceAttention.Heads shape = new DeviceAttention.Heads(heads, keyValueHeads, headSize, scale);
+        for (Span span : context.spans()) {
+            ContiguousKvCache cache = (ContiguousKvCache) cache(span, block);
+            int first = span.firstRow();
+            int count = span.rows();
+            if (cache == null) {
+                DeviceAttention.Rows rows = new DeviceAttention.Rows(first, count, first, count, 1, null);
+                device.attend(shape, rows, queries, text.keys(), text.values(), output);
+                continue;
+            }
+            cache.append(device, text.keys(), text.values(), context.positions(), first, count);
+            Tensor branches = span.visibility() instanceof Visibility.Tree tree
+                    ? context.remember(tree, () -> cache.seen(tree, count))
+                    : null;
+            cache.attend(device, shape, first, count, branches, queries, output);
         }
         return output;
     }

@@ -13,6 +13,11 @@ public interface AttentionKernel {
     /** The name on the command line. */
     String name();
 
+    /** Whether every query attends to all that it sees, so that any other exact kernel, a device's for one, gives the same but for rounding. */
+    default boolean isExact() {
+        return false;
+    }
+
     /**
      * @param head the queries and what they look at
      * @param output [queries, headSize], overwritten; zeros for a query that sees nothing

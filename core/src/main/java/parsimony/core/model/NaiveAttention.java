@@ -15,6 +15,11 @@ public final class NaiveAttention implements AttentionKernel {
     }
 
     @Override
+    public boolean isExact() {
+        return true;
+    }
+
+    @Override
     public void forward(Backend backend, Head head, Matrix output, float[] logSumExp, int offset) {
         Matrix scores = scores(backend, head, null);
         backend.softmax(scores, logSumExp, offset);

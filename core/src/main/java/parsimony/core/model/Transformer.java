@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import parsimony.core.autograd.Ops;
 import parsimony.core.tensor.Tensor;
@@ -212,7 +213,7 @@ public final class Transformer {
      * @return logits [rows, vocabulary]
      */
     public Tensor forward(ForwardContext context) {
-        return logits(context.ops(), hiddenStates(context));
+        return context.ops().pass(() -> logits(context.ops(), hiddenStates(context)));
     }
 
     /**
@@ -221,11 +222,18 @@ public final class Transformer {
      * @return [rows, hidden]
      */
     public Tensor hiddenStates(ForwardContext context) {
-        Tensor x = embed(context);
-        for (int i = 0; i < blocks.size(); i++) {
-            x = blocks.get(i).forward(context, i, x);
-        }
-        return x;
+        return context.ops().pass(() -> {
+            Tensor x = embed(context);
+            // What a block leaves behind goes with it, but for a learned prefix, whose keys later blocks use.
+            boolean apart = isMergeable();
+            for (int i = 0; i < blocks.size(); i++) {
+                int index = i;
+                Tensor from = x;
+                Supplier<Tensor> block = () -> blocks.get(index).forward(context, index, from);
+                x = apart ? context.ops().pass(block) : block.get();
+            }
+            return x;
+        });
     }
 
     /**
@@ -248,7 +256,7 @@ public final class Transformer {
      * @return [rows, vocabulary]
      */
     public Tensor logits(Ops ops, Tensor hidden) {
-        return output.forward(ops, normalized(ops, hidden));
+        return ops.pass(() -> output.forward(ops, normalized(ops, hidden)));
     }
 
     /**
@@ -258,7 +266,7 @@ public final class Transformer {
      * @return [rows, hidden]
      */
     public Tensor normalized(Ops ops, Tensor hidden) {
-        return ops.rmsNorm(hidden, norm, config.normEpsilon());
+        return ops.pass(() -> ops.rmsNorm(hidden, norm, config.normEpsilon()));
     }
 
     /**
@@ -271,17 +279,25 @@ public final class Transformer {
         if (tokens.length == 0) {
             throw new IllegalArgumentException("there is no token to read");
         }
-        Tensor hidden = null;
-        for (int first = 0; first < tokens.length; first += ROWS_PER_PASS) {
-            int[] piece = Arrays.copyOfRange(tokens, first, Math.min(first + ROWS_PER_PASS, tokens.length));
-            hidden = hiddenStates(ForwardContext.next(ops, sequence, piece));
+        int lastPiece = (tokens.length - 1) / ROWS_PER_PASS * ROWS_PER_PASS;
+        for (int first = 0; first < lastPiece; first += ROWS_PER_PASS) {
+            hiddenStates(ForwardContext.next(ops, sequence, Arrays.copyOfRange(tokens, first, first + ROWS_PER_PASS)));
+            sequence.commit(ROWS_PER_PASS);
+        }
+        return ops.pass(() -> {
+            int[] piece = Arrays.copyOfRange(tokens, lastPiece, tokens.length);
+            Tensor hidden = hiddenStates(ForwardContext.next(ops, sequence, piece));
             sequence.commit(piece.length);
+            return logits(ops, lastRow(hidden));
+        });
+    }
+
+    private static Tensor lastRow(Tensor hidden) {
+        if (hidden.rows() == 1) {
+            return hidden;
         }
-        if (hidden.rows() > 1) {
-            float[] all = hidden.array();
-            hidden = Tensor.of(Arrays.copyOfRange(all, all.length - hidden.columns(), all.length), 1, hidden.columns());
-        }
-        return logits(ops, hidden);
+        float[] all = hidden.array();
+        return Tensor.of(Arrays.copyOfRange(all, all.length - hidden.columns(), all.length), 1, hidden.columns());
     }
 
     /** How this model writes: one token a pass, unless a technique gave it another way. */

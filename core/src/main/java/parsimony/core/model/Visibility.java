@@ -76,6 +76,16 @@ public interface Visibility {
      * @param positions query i stands at {@code positions[first + i]}
      */
     record Causal(int[] positions, int first) implements Visibility {
+        /** Whether the first {@code queries} queries stand one after the other, without gaps. */
+        boolean isOneByOne(int queries) {
+            for (int i = 1; i < queries; i++) {
+                if (positions[first + i] != positions[first] + i) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
         @Override
         public boolean visible(int query, KeyValueTile tile, int key) {
             return tile.position(key) <= positions[first + query];

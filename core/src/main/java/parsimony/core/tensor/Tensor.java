@@ -1,5 +1,6 @@
 package parsimony.core.tensor;
 
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
@@ -8,14 +9,68 @@ import java.util.Arrays;
  */
 public final class Tensor {
     private final int[] shape;
-    private final float[] data;
+    private final int size;
     private final GradientSlot gradient;
+    /** The numbers; null while a device has them. */
+    private float[] data;
+    /** Where the numbers are to stand when they come home; null if that does not matter. */
+    private float[] home;
+
+    private volatile Residence residence;
     private boolean trainable;
 
     private Tensor(float[] data, int[] shape) {
         this.data = data;
         this.shape = shape;
+        this.size = data.length;
         this.gradient = new GradientSlot(shape);
+    }
+
+    private Tensor(Residence residence, int[] shape) {
+        this.residence = residence;
+        this.shape = shape;
+        this.size = sizeOf(shape);
+        this.gradient = new GradientSlot(shape);
+    }
+
+    /** Where a device keeps a tensor's numbers. */
+    public interface Residence {
+        /** What is held while numbers move. */
+        Object lock();
+
+        /**
+         * Writes all numbers to {@code target}.
+         *
+         * @throws IllegalStateException if they are gone, because the pass that made them has ended
+         */
+        void read(float[] target);
+
+        /** Another tensor with the same numbers, where the device has room for it now. */
+        Tensor copy();
+
+        /** Is told that the numbers are on the host again and will not be read here any more. */
+        void leave();
+    }
+
+    /** A tensor whose numbers a device has. */
+    public static Tensor at(Residence residence, int... shape) {
+        return new Tensor(residence, shape.clone());
+    }
+
+    /** Says that a device has the numbers from now on; what the host had is out of date. */
+    public void moveTo(Residence place) {
+        synchronized (place.lock()) {
+            if (data != null) {
+                home = data;
+            }
+            residence = place;
+            data = null;
+        }
+    }
+
+    /** The device's place that has the numbers, or null if the host has them. */
+    public Residence residence() {
+        return residence;
     }
 
     /** A tensor of zeros. */
@@ -38,21 +93,43 @@ public final class Tensor {
 
     /** A tensor of zeros of the same shape. */
     public Tensor zerosLike() {
-        return new Tensor(new float[data.length], shape);
+        return new Tensor(new float[size], shape);
     }
 
-    /** A copy of the numbers; the gradient stays behind. */
+    /** A copy of the numbers, where they are; the gradient stays behind. */
     public Tensor copy() {
-        return new Tensor(data.clone(), shape);
+        Residence place = residence;
+        return place == null ? new Tensor(array().clone(), shape) : place.copy();
     }
 
-    /** The numbers on the host, row-major; writes are seen by everyone who holds this tensor. */
+    /**
+     * The numbers on the host, row-major; writes are seen by everyone who holds this tensor. Numbers that a device has come home first, so ask again
+     * after an op has written to the tensor.
+     */
     public float[] array() {
+        float[] numbers = data;
+        return numbers == null ? comeHome() : numbers;
+    }
+
+    private float[] comeHome() {
+        for (Residence place = residence; place != null; place = residence) {
+            synchronized (place.lock()) {
+                if (residence == place) {
+                    float[] numbers = home == null ? new float[size] : home;
+                    place.read(numbers);
+                    place.leave();
+                    // Who finds the array without having held the lock finds the numbers in it.
+                    VarHandle.releaseFence();
+                    data = numbers;
+                    residence = null;
+                }
+            }
+        }
         return data;
     }
 
     public int size() {
-        return data.length;
+        return size;
     }
 
     public int rank() {
@@ -74,12 +151,12 @@ public final class Tensor {
 
     /** The product of all dimensions but the last. */
     public int rows() {
-        return columns() == 0 ? 0 : data.length / columns();
+        return columns() == 0 ? 0 : size / columns();
     }
 
     /** The whole tensor as a matrix of {@link #rows()} × {@link #columns()}. */
     public Matrix matrix() {
-        return new Matrix(data, 0, rows(), columns(), columns());
+        return new Matrix(array(), 0, rows(), columns(), columns());
     }
 
     /** Whether this is a parameter whose gradient is wanted; activations are not. */
