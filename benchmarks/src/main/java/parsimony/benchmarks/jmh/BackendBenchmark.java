@@ -44,6 +44,7 @@ import parsimony.core.tensor.WeightStorage;
  * Every backend at the same work: a product of the host's matrices, there and back; a prepared matrix × vector and × a batch, whose weights are where the backend wants them; and a
  * whole decode step of the embedded model, from a token to its logits. A backend that does not work here has no numbers.
  */
+@Lesson("Every backend at the same work")
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

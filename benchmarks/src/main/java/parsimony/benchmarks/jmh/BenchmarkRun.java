@@ -2,6 +2,7 @@ package parsimony.benchmarks.jmh;
 
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,6 +34,7 @@ import parsimony.benchmarks.result.Result.Kind;
 import parsimony.benchmarks.result.Result.Place;
 import parsimony.benchmarks.result.Result.Row;
 import parsimony.benchmarks.result.Unit;
+import parsimony.core.backend.Backends;
 
 /**
  * The benchmarks of one class, a lesson, as rows of a {@link Result}: time, rates where the benchmark counts its work, the share of what the machine allows, and the
@@ -41,6 +43,12 @@ import parsimony.benchmarks.result.Unit;
 public final class BenchmarkRun {
     /** Parameters that say what is measured rather than on what: each value is a series. */
     private static final Set<String> SUBJECTS = Set.of("backend", "cache", "kernel");
+
+    /** Backends that cannot run here have no numbers. */
+    private static final List<String> WORKING = Backends.probe(1).stream()
+            .filter(Backends.Probe::works)
+            .map(Backends.Probe::name)
+            .toList();
 
     private static final String GIGAFLOPS = "gigaflop";
     private static final String GIGABYTES = "gigabytes";
@@ -190,6 +198,9 @@ public final class BenchmarkRun {
             return new String[] {choice.backend.get()};
         }
         String[] all = allParameters().get(name);
+        if (name.equals("backend")) {
+            all = Arrays.stream(all).filter(WORKING::contains).toArray(String[]::new);
+        }
         return choice.quick ? new String[] {all[0]} : all;
     }
 

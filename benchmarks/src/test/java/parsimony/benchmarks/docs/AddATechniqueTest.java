@@ -113,14 +113,14 @@ class AddATechniqueTest {
             workbench.run(compare).succeeds();
             JsonNode result = new ObjectMapper()
                     .readTree(workbench.folder().resolve("results/compare.json").toFile());
-            double dense = result.at("/rows/0/quality/bitsPerByte").asDouble();
+            double dense = result.at("/rows/0/values/bitsPerByte").asDouble();
             Matcher row = ROW.matcher(page);
             int index = 0;
             while (row.find()) {
                 JsonNode measured = result.at("/rows/" + ++index);
-                double bitsPerByte = measured.at("/quality/bitsPerByte").asDouble();
-                assertThat(measured.get("technique").asString()).isEqualTo(row.group(1));
-                assertThat(measured.get("bitsPerWeight").asDouble())
+                double bitsPerByte = measured.at("/values/bitsPerByte").asDouble();
+                assertThat(measured.get("name").asString()).isEqualTo(row.group(1));
+                assertThat(measured.at("/values/bitsPerWeight").asDouble())
                         .isCloseTo(Double.parseDouble(row.group(2)), within(0.006));
                 assertThat(bitsPerByte).isCloseTo(Double.parseDouble(row.group(3)), within(0.001));
                 assertThat(100 * (bitsPerByte / dense - 1)).isCloseTo(Double.parseDouble(row.group(4)), within(0.15));
