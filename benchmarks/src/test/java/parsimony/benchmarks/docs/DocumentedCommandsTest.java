@@ -31,6 +31,7 @@ class DocumentedCommandsTest {
     private static final Set<String> SLOW = Set.of(
             "./parsimony compare",
             "./parsimony compare --quick",
+            "./parsimony compare --apply rtn:bits=3,group=32 --apply gptq:bits=3,group=32 --apply awq:bits=3,group=32",
             "./parsimony compare --apply planted-outliers+rtn:bits=4,group=32 --apply planted-outliers+awq:bits=4,group=32",
             "./parsimony compare --apply magnitude:pattern=2:4 --apply wanda:pattern=2:4 --apply sparsegpt:pattern=2:4",
             "./parsimony compare --suite finetune",
