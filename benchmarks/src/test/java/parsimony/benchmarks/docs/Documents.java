@@ -5,7 +5,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -64,12 +66,14 @@ final class Documents {
         }
     }
 
-    /** The commands of all documents in their order, each once a document. */
+    /** The commands of all documents in their order; one that several documents have is the first one's. */
     static List<Command> commands() {
-        return all().stream().flatMap(document -> commands(document).stream()).toList();
+        Map<String, Command> commands = new LinkedHashMap<>();
+        all().forEach(document -> commands(document).forEach(command -> commands.putIfAbsent(command.text(), command)));
+        return List.copyOf(commands.values());
     }
 
-    static List<Command> commands(Path document) {
+    private static List<Command> commands(Path document) {
         List<String> found = new ArrayList<>();
         String text = read(document).replaceAll("(?ms)^```.*?^```$", "");
         // Lines of a block are indented by four; a command goes on where a line ends with a backslash.

@@ -8,12 +8,17 @@ import java.io.File;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import parsimony.core.io.SafeTensors;
@@ -33,7 +38,12 @@ final class Workbench implements AutoCloseable {
             "pruned",
             List.of("compress", "--apply", "llm-pruner:ratio=0.2", "--output", "pruned"),
             "runs/scala/adapter",
-            List.of("finetune", "--method", "lora:rank=8", "--steps", "2", "--output", "runs/scala"));
+            List.of("finetune", "--method", "lora:rank=8", "--steps", "2", "--output", "runs/scala"),
+            "llama-3.2-1b.gguf",
+            List.of("synthesize", "--shape", "llama-3.2-1b", "--type", "q4_0", "--output", "llama-3.2-1b.gguf"));
+
+    /** In place of the exit code of a command that was stopped. */
+    static final int STOPPED = -1;
 
     private final Path folder;
     private final Process worker;
@@ -135,6 +145,58 @@ final class Workbench implements AutoCloseable {
         }
         commands.flush();
         return new Outcome(results.readInt(), CommandWorker.readText(results), CommandWorker.readText(results));
+    }
+
+    /** Copies the project as a reader has it: without what a build or git makes. */
+    static void copyProject(Path to) throws IOException {
+        Set<String> left = Set.of("target", ".git", "results", "runs", "node_modules");
+        Files.walkFileTree(Documents.ROOT, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
+                    throws IOException {
+                if (left.contains(directory.getFileName().toString())) {
+                    return FileVisitResult.SKIP_SUBTREE;
+                }
+                Files.createDirectories(to.resolve(Documents.ROOT.relativize(directory)));
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                // In a worktree .git is a file.
+                if (!file.getFileName().toString().equals(".git")) {
+                    Files.copy(file, to.resolve(Documents.ROOT.relativize(file)));
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    /** Runs a command by a shell, on the JDK of this process; if it still runs after so many seconds, it is stopped, and {@link #STOPPED} returned. */
+    static int exitCode(Path folder, String command, int seconds) throws IOException, InterruptedException {
+        Path log = Files.createTempFile("command", ".log");
+        try {
+            ProcessBuilder builder = new ProcessBuilder("sh", "-c", command)
+                    .directory(folder.toFile())
+                    .redirectErrorStream(true)
+                    .redirectOutput(log.toFile());
+            builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+            Process process = builder.start();
+            process.getOutputStream().close();
+            if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
+                Stream.concat(process.descendants(), Stream.of(process.toHandle()))
+                        .forEach(ProcessHandle::destroy);
+                process.waitFor();
+                return STOPPED;
+            }
+            if (process.exitValue() != 0) {
+                List<String> lines = Files.readAllLines(log);
+                System.err.println(String.join("\n", lines.subList(Math.max(0, lines.size() - 30), lines.size())));
+            }
+            return process.exitValue();
+        } finally {
+            Files.delete(log);
+        }
     }
 
     Path folder() {
