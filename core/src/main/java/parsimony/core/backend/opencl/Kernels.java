@@ -19,8 +19,10 @@ import parsimony.core.backend.DeviceException;
  * does not compile by nothing, so that its op runs on the host; either is told once on standard error, with the reason. Callers hold the queue's monitor.
  */
 final class Kernels implements AutoCloseable {
-    /** Work items of a group where a kernel does not ask for another number. */
+    /** Work items of a group where a kernel does not ask for another number: two waves of most cards. */
     private static final int LANES = 64;
+    /** The same for a processor, whose groups are loops and whose items are at best a vector's lanes. */
+    private static final int LANES_OF_PROCESSOR = 16;
 
     /** Rows, and columns, of the tiles of a product, best first. */
     private static final int[] GEMM_TILES = {32, 16, 8};
@@ -42,18 +44,20 @@ final class Kernels implements AutoCloseable {
     private final Map<String, Optional<Kernel>> kernels = new HashMap<>();
     private final Map<Integer, Optional<Integer>> attentionTiles = new HashMap<>();
     private final Set<String> reasons = new LinkedHashSet<>();
+    private final int wanted;
     private Gemm gemm;
 
     Kernels(DeviceQueue queue, Limits limits) {
         this.queue = queue;
         this.limits = limits;
+        wanted = queue.device().gpu() ? LANES : LANES_OF_PROCESSOR;
     }
 
     /**
      * A compiled kernel.
      *
      * @param most work items that a group of it may have
-     * @param lanes a power of two, at most {@link #LANES}, that is no more than that
+     * @param lanes a power of two that is no more than that
      */
     record Kernel(MemorySegment handle, long most, int lanes) {}
 
@@ -93,8 +97,8 @@ final class Kernels implements AutoCloseable {
                             limits.workGroupSize(),
                             queue.library().kernelNumber(handle, queue.device().id(), OpenCl.KERNEL_WORK_GROUP_SIZE));
                     int lanes = lanes(most);
-                    if (lanes < LANES) {
-                        replaced(file + " runs in groups of " + lanes + " instead of " + LANES
+                    if (lanes < wanted) {
+                        replaced(file + " runs in groups of " + lanes + " instead of " + wanted
                                 + ", the most that the device allows");
                     }
                     return new Kernel(handle, most, lanes);
@@ -103,7 +107,7 @@ final class Kernels implements AutoCloseable {
 
     /** The largest power of two that a group may have, and that has a float of local memory for each item. */
     private int lanes(long most) {
-        long lanes = Math.min(LANES, Math.min(most, limits.localBytes() / Float.BYTES));
+        long lanes = Math.min(wanted, Math.min(most, limits.localBytes() / Float.BYTES));
         return (int) Long.highestOneBit(Math.max(1, lanes));
     }
 
@@ -217,7 +221,7 @@ final class Kernels implements AutoCloseable {
         files.remove("matvec_grid");
         files.sort(null);
         files.forEach(file -> find(file, file.startsWith("matvec") ? "matvec" : file));
-        find("matvec_grid", "matvec", "-DBITS=4");
+        find("matvec_grid", "matvec", "-DBITS=4 -DGROUP=32 -DHALF_SCALES");
         find("elementwise", "add_scaled");
         find("rope", "rope");
         find("swiglu", "swiglu");
