@@ -25,9 +25,15 @@ final class Kernels implements AutoCloseable {
     private static final int LANES_OF_PROCESSOR = 16;
 
     /** Rows, and columns, of the tiles of a product, best first. */
-    private static final int[] GEMM_TILES = {32, 16, 8};
-    /** Numbers of a column that a work item computes. */
-    private static final int GEMM_PER_ITEM = 4;
+    private static final int[] GEMM_TILES = {64, 32, 16};
+    /** Inner sizes of these tiles. */
+    private static final int GEMM_DEPTH = 16;
+    /** Rows that a work item computes. */
+    private static final int GEMM_ROWS = 4;
+    /** Neighbours in each of these rows. */
+    private static final int GEMM_WIDTH = 4;
+    /** The same for a processor, whose vectors are an item's own. */
+    private static final int GEMM_WIDTH_OF_PROCESSOR = 16;
 
     /** Keys of the tiles of attention, best first. */
     private static final int[] ATTENTION_TILES = {32, 16, 8};
@@ -65,9 +71,10 @@ final class Kernels implements AutoCloseable {
      * The kernel of a product.
      *
      * @param tile rows and columns that a group computes; 1 for the plain kernel
-     * @param perItem rows that a work item computes
+     * @param columns items of a group side by side
+     * @param rows items of a group below one another
      */
-    record Gemm(Kernel kernel, int tile, int perItem) {}
+    record Gemm(Kernel kernel, int tile, int columns, int rows) {}
 
     /**
      * The kernel of attention.
@@ -148,8 +155,9 @@ final class Kernels implements AutoCloseable {
 
     private Gemm findGemm() {
         for (int tile : GEMM_TILES) {
-            long items = (long) tile * tile / GEMM_PER_ITEM;
-            long bytes = 2L * tile * (tile + 1) * Float.BYTES;
+            int width = queue.device().gpu() ? GEMM_WIDTH : GEMM_WIDTH_OF_PROCESSOR;
+            long items = (long) (tile / width) * (tile / GEMM_ROWS);
+            long bytes = tile * (2L * GEMM_DEPTH + 1) * Float.BYTES;
             if (items > limits.workGroupSize()) {
                 replaced("gemm does without tiles of " + tile + ", whose groups have " + items
                         + " items, more than the " + limits.workGroupSize() + " of the device");
@@ -157,16 +165,19 @@ final class Kernels implements AutoCloseable {
                 replaced("gemm does without tiles of " + tile + ", which take " + bytes
                         + " bytes of local memory, more than the " + limits.localBytes() + " of the device");
             } else {
-                String options = "-DTILE=" + tile + " -DPER_ITEM=" + GEMM_PER_ITEM;
+                String options =
+                        "-DTILE=" + tile + " -DDEPTH=" + GEMM_DEPTH + " -DROWS=" + GEMM_ROWS + " -DWIDTH=" + width;
                 Optional<Kernel> kernel = find("gemm", "gemm", options);
                 if (kernel.isPresent() && kernel.get().most() >= items) {
-                    return new Gemm(kernel.get(), tile, GEMM_PER_ITEM);
+                    return new Gemm(kernel.get(), tile, tile / width, tile / GEMM_ROWS);
                 }
                 kernel.ifPresent(found -> replaced("gemm does without tiles of " + tile + ", whose groups have " + items
                         + " items, more than the " + found.most() + " that the compiled kernel allows"));
             }
         }
-        return find("gemm_plain", "gemm").map(kernel -> new Gemm(kernel, 1, 1)).orElse(null);
+        return find("gemm_plain", "gemm")
+                .map(kernel -> new Gemm(kernel, 1, kernel.lanes(), 1))
+                .orElse(null);
     }
 
     /**

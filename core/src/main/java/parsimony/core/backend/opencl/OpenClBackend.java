@@ -273,13 +273,16 @@ public final class OpenClBackend extends VectorBackend {
             boolean accumulate) {
         Gemm gemm = kernels.gemm().orElseThrow();
         boolean tiled = gemm.tile() > 1;
-        int width = tiled ? gemm.tile() : gemm.kernel().lanes();
-        int height = tiled ? gemm.tile() / gemm.perItem() : 1;
-        long[] global = {roundUp(n, width), tiled ? roundUp(m, gemm.tile()) / gemm.perItem() : m};
+        long[] global = tiled
+                ? new long[] {
+                    Math.ceilDiv(n, gemm.tile()) * (long) gemm.columns(),
+                    Math.ceilDiv(m, gemm.tile()) * (long) gemm.rows()
+                }
+                : new long[] {roundUp(n, gemm.columns()), m};
         queue.launch(
                 gemm.kernel().handle(),
                 global,
-                new long[] {width, height},
+                new long[] {gemm.columns(), gemm.rows()},
                 m,
                 n,
                 inner,
