@@ -125,7 +125,8 @@ final class Kernels implements AutoCloseable {
                 return Optional.of(queue.library()
                         .buildProgram(queue.context(), queue.device().id(), source, "-cl-std=CL1.2 " + options));
             } catch (DeviceException e) {
-                replaced(file + " does not compile here (" + e.getMessage() + "), so the processor does its work");
+                replaced(file + " does not compile here (" + e.getMessage()
+                        + "), so a plainer kernel or the processor does its work");
                 return Optional.empty();
             }
         });
@@ -198,6 +199,12 @@ final class Kernels implements AutoCloseable {
             slots *= 2;
         }
         return Optional.of(new Attention(tiled.get(), lanes, slots));
+    }
+
+    /** Whether there is a kernel of attention at all. */
+    boolean haveAttention() {
+        return find("attention", "attend").isPresent()
+                || find("attention_plain", "attend").isPresent();
     }
 
     private Optional<Integer> attentionTile(int headSize) {

@@ -7,11 +7,11 @@
 
 #define MASK ((1 << BITS) - 1)
 
-int code_at(global const uchar *codes, size_t index) {
-    size_t bit = index * BITS;
+int code_at(global const uchar *codes, uint index) {
+    uint bit = index * BITS;
     global const uchar *at = codes + bit / 8;
     int pair = 8 % BITS == 0 ? at[0] : at[0] | at[1] << 8;
-    return pair >> (int) (bit % 8) & MASK;
+    return pair >> bit % 8 & MASK;
 }
 
 #ifdef HALF_SCALES
