@@ -12,7 +12,7 @@ import parsimony.core.tensor.Tensor;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * Matrix products by the BLAS of ND4J, all else as the vector backend does it. Operands are copied to native memory, which costs little beside a
+ * Matrix products by the BLAS of ND4J, OpenBLAS or with the Maven profile {@code cuda} cuBLAS, all else as the vector backend does it. Operands are copied to native memory, which costs little beside a
  * large product; a small one would spend its time on the way to the BLAS and back, and stays with the vector backend.
  *
  * <p>ND4J writes its results column by column, and anything else by way of a copy. A row-major C [m, n] is a column-major Cᵀ [n, m], so that Cᵀ =
@@ -49,10 +49,11 @@ public final class Nd4jBackend extends VectorBackend {
     @Override
     public String description() {
         String blas = Nd4j.factory().blas().getBlasVendor().toString().toLowerCase(Locale.ROOT);
-        return "products by ND4J's " + blas.replace("openblas", "OpenBLAS") + ", the rest: " + super.description();
+        return "products by ND4J's " + blas.replace("openblas", "OpenBLAS").replace("cublas", "cuBLAS") + ", the rest: "
+                + super.description();
     }
 
-    /** Floats in native memory are multiplied where they are; all other storages by tiles that are decoded each time. */
+    /** Floats in native memory are multiplied where they are, or on a card, to which they are sent once; all other storages by tiles that are decoded each time. */
     @Override
     public PreparedMatrix prepare(WeightStorage storage) {
         PreparedMatrix byTiles = super.prepare(storage);
@@ -143,7 +144,7 @@ public final class Nd4jBackend extends VectorBackend {
 
         @Override
         public long extraBytes() {
-            return byTiles.extraBytes();
+            return byTiles.extraBytes() + (NativeFloats.isOnCard() ? storage.bytes() : 0);
         }
     }
 }

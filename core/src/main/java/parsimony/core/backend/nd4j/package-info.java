@@ -1,2 +1,2 @@
-/** Matrix products by ND4J's OpenBLAS; the one package of core that knows ND4J. */
+/** Matrix products by ND4J's OpenBLAS or cuBLAS; the one package of core that knows ND4J. */
 package parsimony.core.backend.nd4j;

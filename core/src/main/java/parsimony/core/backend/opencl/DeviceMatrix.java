@@ -62,7 +62,8 @@ final class DeviceMatrix implements PreparedMatrix {
         file = file(storage);
         options = switch (storage) {
             case GridStorage grid ->
-                "-DBITS=" + grid.bits() + (grid.scaleType() == DataType.F16 ? " -DHALF_SCALES" : "");
+                "-DBITS=" + grid.bits() + " -DGROUP=" + grid.groupSize()
+                        + (grid.scaleType() == DataType.F16 ? " -DHALF_SCALES" : "");
             case DenseStorage dense when dense.type() == DataType.BF16 -> "-DBFLOAT";
             default -> "";
         };
@@ -130,7 +131,7 @@ final class DeviceMatrix implements PreparedMatrix {
                     sent.add(zeroPoints);
                 }
                 int rowBytes = (int) (grid.codes().byteSize() / grid.rows());
-                weights.extra = new Object[] {rowBytes, grid.groupSize(), grid.groups(), sent.get(1), zeroPoints};
+                weights.extra = new Object[] {rowBytes, grid.groups(), sent.get(1), zeroPoints};
             }
             default -> sent.add(decoded());
         }

@@ -19,13 +19,21 @@ import parsimony.core.backend.DeviceException;
  * does not compile by nothing, so that its op runs on the host; either is told once on standard error, with the reason. Callers hold the queue's monitor.
  */
 final class Kernels implements AutoCloseable {
-    /** Work items of a group where a kernel does not ask for another number. */
+    /** Work items of a group where a kernel does not ask for another number: two waves of most cards. */
     private static final int LANES = 64;
+    /** The same for a processor, whose groups are loops and whose items are at best a vector's lanes. */
+    private static final int LANES_OF_PROCESSOR = 16;
 
     /** Rows, and columns, of the tiles of a product, best first. */
-    private static final int[] GEMM_TILES = {32, 16, 8};
-    /** Numbers of a column that a work item computes. */
-    private static final int GEMM_PER_ITEM = 4;
+    private static final int[] GEMM_TILES = {64, 32, 16};
+    /** Inner sizes of these tiles. */
+    private static final int GEMM_DEPTH = 16;
+    /** Rows that a work item computes. */
+    private static final int GEMM_ROWS = 4;
+    /** Neighbours in each of these rows. */
+    private static final int GEMM_WIDTH = 4;
+    /** The same for a processor, whose vectors are an item's own. */
+    private static final int GEMM_WIDTH_OF_PROCESSOR = 16;
 
     /** Keys of the tiles of attention, best first. */
     private static final int[] ATTENTION_TILES = {32, 16, 8};
@@ -42,18 +50,20 @@ final class Kernels implements AutoCloseable {
     private final Map<String, Optional<Kernel>> kernels = new HashMap<>();
     private final Map<Integer, Optional<Integer>> attentionTiles = new HashMap<>();
     private final Set<String> reasons = new LinkedHashSet<>();
+    private final int wanted;
     private Gemm gemm;
 
     Kernels(DeviceQueue queue, Limits limits) {
         this.queue = queue;
         this.limits = limits;
+        wanted = queue.device().gpu() ? LANES : LANES_OF_PROCESSOR;
     }
 
     /**
      * A compiled kernel.
      *
      * @param most work items that a group of it may have
-     * @param lanes a power of two, at most {@link #LANES}, that is no more than that
+     * @param lanes a power of two that is no more than that
      */
     record Kernel(MemorySegment handle, long most, int lanes) {}
 
@@ -61,9 +71,10 @@ final class Kernels implements AutoCloseable {
      * The kernel of a product.
      *
      * @param tile rows and columns that a group computes; 1 for the plain kernel
-     * @param perItem rows that a work item computes
+     * @param columns items of a group side by side
+     * @param rows items of a group below one another
      */
-    record Gemm(Kernel kernel, int tile, int perItem) {}
+    record Gemm(Kernel kernel, int tile, int columns, int rows) {}
 
     /**
      * The kernel of attention.
@@ -93,8 +104,8 @@ final class Kernels implements AutoCloseable {
                             limits.workGroupSize(),
                             queue.library().kernelNumber(handle, queue.device().id(), OpenCl.KERNEL_WORK_GROUP_SIZE));
                     int lanes = lanes(most);
-                    if (lanes < LANES) {
-                        replaced(file + " runs in groups of " + lanes + " instead of " + LANES
+                    if (lanes < wanted) {
+                        replaced(file + " runs in groups of " + lanes + " instead of " + wanted
                                 + ", the most that the device allows");
                     }
                     return new Kernel(handle, most, lanes);
@@ -103,7 +114,7 @@ final class Kernels implements AutoCloseable {
 
     /** The largest power of two that a group may have, and that has a float of local memory for each item. */
     private int lanes(long most) {
-        long lanes = Math.min(LANES, Math.min(most, limits.localBytes() / Float.BYTES));
+        long lanes = Math.min(wanted, Math.min(most, limits.localBytes() / Float.BYTES));
         return (int) Long.highestOneBit(Math.max(1, lanes));
     }
 
@@ -114,7 +125,8 @@ final class Kernels implements AutoCloseable {
                 return Optional.of(queue.library()
                         .buildProgram(queue.context(), queue.device().id(), source, "-cl-std=CL1.2 " + options));
             } catch (DeviceException e) {
-                replaced(file + " does not compile here (" + e.getMessage() + "), so the processor does its work");
+                replaced(file + " does not compile here (" + e.getMessage()
+                        + "), so a plainer kernel or the processor does its work");
                 return Optional.empty();
             }
         });
@@ -144,8 +156,9 @@ final class Kernels implements AutoCloseable {
 
     private Gemm findGemm() {
         for (int tile : GEMM_TILES) {
-            long items = (long) tile * tile / GEMM_PER_ITEM;
-            long bytes = 2L * tile * (tile + 1) * Float.BYTES;
+            int width = queue.device().gpu() ? GEMM_WIDTH : GEMM_WIDTH_OF_PROCESSOR;
+            long items = (long) (tile / width) * (tile / GEMM_ROWS);
+            long bytes = tile * (2L * GEMM_DEPTH + 1) * Float.BYTES;
             if (items > limits.workGroupSize()) {
                 replaced("gemm does without tiles of " + tile + ", whose groups have " + items
                         + " items, more than the " + limits.workGroupSize() + " of the device");
@@ -153,16 +166,19 @@ final class Kernels implements AutoCloseable {
                 replaced("gemm does without tiles of " + tile + ", which take " + bytes
                         + " bytes of local memory, more than the " + limits.localBytes() + " of the device");
             } else {
-                String options = "-DTILE=" + tile + " -DPER_ITEM=" + GEMM_PER_ITEM;
+                String options =
+                        "-DTILE=" + tile + " -DDEPTH=" + GEMM_DEPTH + " -DROWS=" + GEMM_ROWS + " -DWIDTH=" + width;
                 Optional<Kernel> kernel = find("gemm", "gemm", options);
                 if (kernel.isPresent() && kernel.get().most() >= items) {
-                    return new Gemm(kernel.get(), tile, GEMM_PER_ITEM);
+                    return new Gemm(kernel.get(), tile, tile / width, tile / GEMM_ROWS);
                 }
                 kernel.ifPresent(found -> replaced("gemm does without tiles of " + tile + ", whose groups have " + items
                         + " items, more than the " + found.most() + " that the compiled kernel allows"));
             }
         }
-        return find("gemm_plain", "gemm").map(kernel -> new Gemm(kernel, 1, 1)).orElse(null);
+        return find("gemm_plain", "gemm")
+                .map(kernel -> new Gemm(kernel, 1, kernel.lanes(), 1))
+                .orElse(null);
     }
 
     /**
@@ -183,6 +199,12 @@ final class Kernels implements AutoCloseable {
             slots *= 2;
         }
         return Optional.of(new Attention(tiled.get(), lanes, slots));
+    }
+
+    /** Whether there is a kernel of attention at all. */
+    boolean haveAttention() {
+        return find("attention", "attend").isPresent()
+                || find("attention_plain", "attend").isPresent();
     }
 
     private Optional<Integer> attentionTile(int headSize) {
@@ -217,7 +239,7 @@ final class Kernels implements AutoCloseable {
         files.remove("matvec_grid");
         files.sort(null);
         files.forEach(file -> find(file, file.startsWith("matvec") ? "matvec" : file));
-        find("matvec_grid", "matvec", "-DBITS=4");
+        find("matvec_grid", "matvec", "-DBITS=4 -DGROUP=32 -DHALF_SCALES");
         find("elementwise", "add_scaled");
         find("rope", "rope");
         find("swiglu", "swiglu");

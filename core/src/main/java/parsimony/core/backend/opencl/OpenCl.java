@@ -37,11 +37,9 @@ final class OpenCl {
     static final int DEVICE_COMPILER_AVAILABLE = 0x1028;
     static final int DEVICE_NAME = 0x102B;
     static final int DEVICE_VERSION = 0x102F;
-    static final int DEVICE_EXTENSIONS = 0x1030;
 
     static final int PROGRAM_BUILD_LOG = 0x1183;
     static final int KERNEL_WORK_GROUP_SIZE = 0x11B0;
-    static final int KERNEL_LOCAL_MEM_SIZE = 0x11B2;
     static final long MEM_READ_WRITE = 1;
 
     /** What the loader says where no driver is installed. */

@@ -59,16 +59,23 @@ public final class OpenClBackend extends VectorBackend {
      * @param everything whether the device computes all that it has kernels for, worth the way or not
      */
     OpenClBackend(int threads, UnaryOperator<Limits> pretended, boolean everything) {
+        this(threads, openQueue(), pretended, everything);
+    }
+
+    private OpenClBackend(int threads, DeviceQueue queue, UnaryOperator<Limits> pretended, boolean everything) {
         super(threads);
         this.everything = everything;
-        OpenCl library = OpenCl.load();
-        Device device = Device.choose(library);
-        Limits limits = pretended.apply(device.limits());
-        queue = new DeviceQueue(library, device);
+        this.queue = queue;
+        Limits limits = pretended.apply(queue.device().limits());
         memory = new DeviceMemory(queue, limits);
         memory.setRelief(this::makeRoom);
         kernels = new Kernels(queue, limits);
         tensors = new DeviceTensors(queue, memory);
+    }
+
+    private static DeviceQueue openQueue() {
+        OpenCl library = OpenCl.load();
+        return new DeviceQueue(library, Device.choose(library));
     }
 
     DeviceQueue queue() {
@@ -273,13 +280,16 @@ public final class OpenClBackend extends VectorBackend {
             boolean accumulate) {
         Gemm gemm = kernels.gemm().orElseThrow();
         boolean tiled = gemm.tile() > 1;
-        int width = tiled ? gemm.tile() : gemm.kernel().lanes();
-        int height = tiled ? gemm.tile() / gemm.perItem() : 1;
-        long[] global = {roundUp(n, width), tiled ? roundUp(m, gemm.tile()) / gemm.perItem() : m};
+        long[] global = tiled
+                ? new long[] {
+                    Math.ceilDiv(n, gemm.tile()) * (long) gemm.columns(),
+                    Math.ceilDiv(m, gemm.tile()) * (long) gemm.rows()
+                }
+                : new long[] {roundUp(n, gemm.columns()), m};
         queue.launch(
                 gemm.kernel().handle(),
                 global,
-                new long[] {width, height},
+                new long[] {gemm.columns(), gemm.rows()},
                 m,
                 n,
                 inner,
@@ -460,6 +470,11 @@ public final class OpenClBackend extends VectorBackend {
 
     @Override
     public Optional<DeviceAttention> deviceAttention() {
-        return tensors.inPass() ? Optional.of(new OpenClAttention(this)) : Optional.empty();
+        if (!tensors.inPass()) {
+            return Optional.empty();
+        }
+        synchronized (queue) {
+            return kernels.haveAttention() ? Optional.of(new OpenClAttention(this)) : Optional.empty();
+        }
     }
 }

@@ -2,15 +2,16 @@
 // of a row lie one after the other from the lowest bit on, and may straddle two bytes. Scales and zero points have arrays of their own, so that codes
 // are read without gaps. The zero points, packed like one long row of codes, are missing where all are 2^(BITS - 1).
 //
-// BITS, and HALF_SCALES for scales of 16 bits, are given by the compiler's options. Each buffer of codes has a byte more than it needs, which is read where the last code does not straddle.
+// BITS, GROUP, the weights that share a scale, and HALF_SCALES for scales of 16 bits are given by the compiler's options: a division by a known number is a
+// shift, or a multiplication. Each buffer of codes has a byte more than it needs, which is read where the last code does not straddle.
 
 #define MASK ((1 << BITS) - 1)
 
-int code_at(global const uchar *codes, size_t index) {
-    size_t bit = index * BITS;
+int code_at(global const uchar *codes, uint index) {
+    uint bit = index * BITS;
     global const uchar *at = codes + bit / 8;
     int pair = 8 % BITS == 0 ? at[0] : at[0] | at[1] << 8;
-    return pair >> (int) (bit % 8) & MASK;
+    return pair >> bit % 8 & MASK;
 }
 
 #ifdef HALF_SCALES
@@ -24,11 +25,10 @@ typedef float scale_type;
 float weight_at(
         global const uchar *row,
         int i,
-        int groupSize,
         size_t firstGroup,
         global const scale_type *scales,
         global const uchar *zeroPoints) {
-    size_t group = firstGroup + i / groupSize;
+    size_t group = firstGroup + i / GROUP;
     int zeroPoint = zeroPoints ? code_at(zeroPoints, group) : 1 << (BITS - 1);
     return SCALE(scales, group) * (code_at(row, i) - zeroPoint);
 }
@@ -40,7 +40,6 @@ kernel void matvec(
         global float *y,             // [inputs][outputs]
         local float *partial,
         int rowBytes,
-        int groupSize,
         int groups,                  // of a row
         global const scale_type *scales,  // [outputs][groups]
         global const uchar *zeroPoints) {
@@ -53,7 +52,7 @@ kernel void matvec(
     for (int first = 0; first < columns; first += get_local_size(0)) {
         int i = first + lane;
         if (i < columns) {
-            sum += weight_at(row, i, groupSize, output * groups, scales, zeroPoints) * x[i];
+            sum += weight_at(row, i, output * groups, scales, zeroPoints) * x[i];
         }
     }
     sum = group_sum(sum, partial);
@@ -68,7 +67,6 @@ kernel void decode(
         global const uchar *weights,
         global float *decoded,
         int rowBytes,
-        int groupSize,
         int groups,
         global const scale_type *scales,
         global const uchar *zeroPoints) {
@@ -76,6 +74,6 @@ kernel void decode(
     size_t row = get_global_id(1);
     if (i < columns) {
         decoded[row * columns + i] =
-                weight_at(weights + row * rowBytes, i, groupSize, row * groups, scales, zeroPoints);
+                weight_at(weights + row * rowBytes, i, row * groups, scales, zeroPoints);
     }
 }
