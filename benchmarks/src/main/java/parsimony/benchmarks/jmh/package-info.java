@@ -1,2 +1,2 @@
-/** Microbenchmarks, one question each; {@code parsimony jmh} runs them. */
+/** Microbenchmarks, one question each; {@code parsimony bench} runs them, and {@code parsimony jmh} with options of JMH. */
 package parsimony.benchmarks.jmh;

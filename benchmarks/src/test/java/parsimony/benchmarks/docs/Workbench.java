@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
@@ -90,6 +91,11 @@ final class Workbench implements AutoCloseable {
         Files.copy(
                 Documents.ROOT.resolve("core/src/main/java/parsimony/core/tensor/Grid.java"),
                 folder.resolve("File.java"));
+        for (String results : new String[] {"results", "docs/measured"}) {
+            Path copy = folder.resolve(results).resolve("compare.json");
+            Files.createDirectories(copy.getParent());
+            Files.copy(Documents.ROOT.resolve("docs/measured/compare.json"), copy, StandardCopyOption.REPLACE_EXISTING);
+        }
         SplittableRandom random = new SplittableRandom(4);
         SafeTensors.write(
                 folder.resolve("matrix.safetensors"),
