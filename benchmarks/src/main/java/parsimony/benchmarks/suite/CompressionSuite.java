@@ -221,6 +221,14 @@ public final class CompressionSuite implements Suite {
                         false,
                         Kind.FRONT),
                 new Chart(
+                        "Quality against bits a weight",
+                        "Of the compressed matrices, all metadata counted. Down is better, left is smaller.",
+                        "bitsPerWeight",
+                        "bitsPerByte",
+                        true,
+                        false,
+                        Kind.FRONT),
+                new Chart(
                         "Quality against decode speed",
                         "Writing one token at a time. Down is better, right is faster.",
                         "decodeRatio",
@@ -235,7 +243,15 @@ public final class CompressionSuite implements Suite {
                         "bitsPerByte",
                         false,
                         false,
-                        Kind.FRONT));
+                        Kind.FRONT),
+                new Chart(
+                        "Decode speed against bits a weight",
+                        "Up is faster, left is smaller.",
+                        "bitsPerWeight",
+                        "decodeRatio",
+                        true,
+                        false,
+                        Kind.POINTS));
     }
 
     /** The smallest model that stays close to the dense one, or that none does. */

@@ -110,6 +110,14 @@ final class SpeculativeSuite implements Suite {
                 new Chart(
                         "Speed against acceptance", "Up is better.", "acceptance", "speed", false, false, Kind.POINTS),
                 new Chart(
+                        "Speed against tokens a pass",
+                        "Up is better. More tokens a pass pay only if a pass over more rows costs little more.",
+                        "perPass",
+                        "speed",
+                        false,
+                        false,
+                        Kind.POINTS),
+                new Chart(
                         "Speed against what is drafted",
                         "Tokens proposed a pass. Up is better.",
                         "drafted",
