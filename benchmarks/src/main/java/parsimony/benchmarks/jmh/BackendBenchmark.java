@@ -46,8 +46,8 @@ import parsimony.core.tensor.WeightStorage;
  */
 @Lesson("Every backend at the same work")
 @State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(
@@ -117,6 +117,7 @@ public class BackendBenchmark {
         @Param({"1", "64"})
         public int batch;
 
+        private WeightStorage stored;
         private PreparedMatrix weights;
         private Tensor x;
         private Tensor y;
@@ -127,7 +128,8 @@ public class BackendBenchmark {
             String[] sizes = shape.split("x", -1);
             int out = Integer.parseInt(sizes[0]);
             int in = Integer.parseInt(sizes[1]);
-            weights = benchmark.made.prepare(stored(new TensorStorage(tensor(3, out, in)), storage));
+            stored = stored(new TensorStorage(tensor(3, out, in)), storage);
+            weights = benchmark.made.prepare(stored);
             x = tensor(4, batch, in);
             y = Tensor.zeros(batch, out);
         }
@@ -200,23 +202,26 @@ public class BackendBenchmark {
 
     /** A product of the host's matrices; gives C. */
     @Benchmark
-    public float[] product(Factors factors) {
+    public float[] product(Factors factors, Work work) {
         made.multiply(factors.a, false, factors.b, true, factors.c, false);
+        work.gigaflop += 2e-9 * factors.size * factors.size * factors.size;
         return factors.c.data();
     }
 
     /** Inputs of the host × prepared weights; gives the outputs [batch, out] on the host. */
     @Benchmark
-    public float[] layer(Layer layer) {
+    public float[] layer(Layer layer, Work work) {
         layer.weights.multiply(layer.x, layer.y);
+        work.countProduct((long) layer.stored.rows() * layer.stored.columns(), layer.stored.bytes(), layer.batch);
         return layer.y.array();
     }
 
     /** One token after the context, which is forgotten again; gives its logits. */
     @Benchmark
-    public float[] decodeStep(Model model) {
+    public float[] decodeStep(Model model, Work work) {
         Tensor logits = model.model.forward(ForwardContext.next(model.ops, model.sequence, 7));
         model.sequence.rollback();
+        work.gigabytes += 1e-9 * model.model.bytes();
         return logits.array();
     }
 

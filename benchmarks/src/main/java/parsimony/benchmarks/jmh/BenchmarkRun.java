@@ -66,10 +66,11 @@ public final class BenchmarkRun {
                     GIGAWEIGHTS,
                     "G wt/s",
                     "Weights",
-                    "10⁹ weights multiplied a second, whatever the batch",
+                    "10⁹ weights multiplied by a second, whatever the batch",
                     Unit.RATE,
                     true),
-            new Column(GIGABYTES, "GB/s", "GB/s", "10⁹ bytes of weights read a second", Unit.RATE, true),
+            new Column(
+                    GIGABYTES, "GB/s", "GB/s", "10⁹ bytes of weights, keys and values read a second", Unit.RATE, true),
             new Column(
                     "share",
                     "of limit",
@@ -240,7 +241,8 @@ public final class BenchmarkRun {
         measured.getSecondaryResults().forEach((name, result) -> {
             if (name.endsWith(ALLOCATED)) {
                 values.put("allocated", result.getScore());
-            } else if (COLUMNS.stream().anyMatch(column -> column.key().equals(name))) {
+            } else if (result.getScore() > 0
+                    && COLUMNS.stream().anyMatch(column -> column.key().equals(name))) {
                 values.put(name, result.getScore() / unit);
                 noise.put(name, relativeError * result.getScore() / unit);
             }

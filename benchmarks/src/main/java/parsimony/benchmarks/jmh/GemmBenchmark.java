@@ -4,11 +4,9 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -79,20 +77,6 @@ public class GemmBenchmark {
     private INDArray blasC;
     private Parallel parallel;
     private Gemm gemm;
-
-    /** Counts floating-point operations, which JMH divides by the time. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.OPERATIONS)
-    public static class Work {
-        /** 10⁹ floating-point operations. */
-        public double gigaflop;
-
-        /** Starts an iteration. */
-        @Setup(Level.Iteration)
-        public void reset() {
-            gigaflop = 0;
-        }
-    }
 
     /** Fills both factors with the same numbers for both. */
     @Setup

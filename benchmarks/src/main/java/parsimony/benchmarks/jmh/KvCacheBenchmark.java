@@ -33,8 +33,8 @@ import parsimony.core.tensor.Tensor;
 /** One token appended to a cache that holds a context, attended with and committed, in one layer whose matrices are so small that attention is what takes the time. */
 @Lesson("Writing a token through each cache")
 @State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 3, time = 1)
 @Fork(
@@ -109,11 +109,12 @@ public class KvCacheBenchmark {
     /** Appends {@value #TOKENS} tokens, one after the other. */
     @Benchmark
     @OperationsPerInvocation(TOKENS)
-    public Tensor appendAndAttend() {
+    public Tensor appendAndAttend(Work work) {
         Tensor hidden = null;
         for (int token : next) {
             hidden = model.hiddenStates(ForwardContext.next(ops, sequence, token));
             sequence.commit(1);
+            work.gigabytes += 1e-9 * sequence.bytes();
         }
         return hidden;
     }

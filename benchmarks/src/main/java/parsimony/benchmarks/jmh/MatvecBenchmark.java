@@ -2,11 +2,9 @@ package parsimony.benchmarks.jmh;
 
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -66,20 +64,6 @@ public class MatvecBenchmark {
     private Parallel parallel;
     private Matvec matvec;
 
-    /** Counts bytes, which JMH divides by the time. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.OPERATIONS)
-    public static class Work {
-        /** 10⁹ bytes of weights. */
-        public double gigabytes;
-
-        /** Starts an iteration. */
-        @Setup(Level.Iteration)
-        public void reset() {
-            gigabytes = 0;
-        }
-    }
-
     /** Fills the weights with numbers that are normal in every format. */
     @Setup
     public void prepare() {
@@ -112,7 +96,7 @@ public class MatvecBenchmark {
     @Benchmark
     public float[] multiply(Work work) {
         matvec.multiply(weights, batch, x, y);
-        work.gigabytes += 1e-9 * weights.bytes();
+        work.countProduct((long) weights.rows() * weights.columns(), weights.bytes(), batch);
         return y;
     }
 

@@ -2,11 +2,9 @@ package parsimony.benchmarks.jmh;
 
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -73,23 +71,6 @@ public class PackedMatvecBenchmark {
     private Tensor x;
     private Tensor y;
 
-    /** Counts work, which JMH divides by the time. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.OPERATIONS)
-    public static class Work {
-        /** 10⁹ weights. */
-        public double gigaweights;
-        /** 10⁹ bytes. */
-        public double gigabytes;
-
-        /** Starts an iteration. */
-        @Setup(Level.Iteration)
-        public void reset() {
-            gigaweights = 0;
-            gigabytes = 0;
-        }
-    }
-
     /** Fills weights and inputs with random numbers. */
     @Setup
     public void prepare() {
@@ -129,7 +110,7 @@ public class PackedMatvecBenchmark {
     @Benchmark
     public Tensor packed(Work work) {
         packedMatrix.multiply(x, y);
-        count(work, packedMatrix.extraBytes());
+        work.countProduct((long) weights.rows() * weights.columns(), packedMatrix.extraBytes(), batch);
         return y;
     }
 
@@ -139,7 +120,7 @@ public class PackedMatvecBenchmark {
         int tasks = threads * TASKS_PER_THREAD;
         long[] sums = new long[tasks];
         backend.parallel(tasks, task -> sums[task] = sum(task, tasks));
-        count(work, packedMatrix.extraBytes());
+        work.gigabytes += 1e-9 * packedMatrix.extraBytes();
         return sums;
     }
 
@@ -159,11 +140,6 @@ public class PackedMatvecBenchmark {
 
     Tensor inputs() {
         return x;
-    }
-
-    private void count(Work work, long bytes) {
-        work.gigaweights += 1e-9 * weights.rows() * weights.columns();
-        work.gigabytes += 1e-9 * bytes;
     }
 
     /** Runs this benchmark. */

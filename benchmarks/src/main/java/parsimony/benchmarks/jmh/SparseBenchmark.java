@@ -2,11 +2,10 @@ package parsimony.benchmarks.jmh;
 
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
+import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -69,26 +68,15 @@ public class SparseBenchmark {
     public int threads;
 
     private VectorBackend backend;
-    private WeightStorage weights;
+    private WeightStorage sparse;
+    private WeightStorage dense;
+    private WeightStorage q8;
+    private long kept;
     private PreparedMatrix sparseMatrix;
     private PreparedMatrix denseMatrix;
     private PreparedMatrix q8Matrix;
     private Tensor x;
     private Tensor y;
-
-    /** Counts work, which JMH divides by the time. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.OPERATIONS)
-    public static class Work {
-        /** 10⁹ weights. */
-        public double gigaweights;
-
-        /** Starts an iteration. */
-        @Setup(Level.Iteration)
-        public void reset() {
-            gigaweights = 0;
-        }
-    }
 
     /** Fills weights and inputs with random numbers. */
     @Setup
@@ -102,11 +90,17 @@ public class SparseBenchmark {
             pruned.array()[i] = type.round(random.nextFloat(0.5f, 1) * (random.nextBoolean() ? 1 : -1));
         }
         prune(pruned.array(), random);
-        weights = new TensorStorage(pruned);
+        kept = IntStream.range(0, pruned.size())
+                .filter(i -> pruned.array()[i] != 0)
+                .count();
+        WeightStorage weights = new TensorStorage(pruned);
         backend = new VectorBackend(threads);
-        sparseMatrix = backend.prepare(SparseStorage.of(type, pruned, positions));
-        denseMatrix = backend.prepare(DenseStorage.of(DataType.F32, weights));
-        q8Matrix = backend.prepare(BlockStorage.of(BlockFormat.Q8_0, weights));
+        sparse = SparseStorage.of(type, pruned, positions);
+        dense = DenseStorage.of(DataType.F32, weights);
+        q8 = BlockStorage.of(BlockFormat.Q8_0, weights);
+        sparseMatrix = backend.prepare(sparse);
+        denseMatrix = backend.prepare(dense);
+        q8Matrix = backend.prepare(q8);
         x = Tensor.zeros(batch, in);
         for (int i = 0; i < x.size(); i++) {
             x.array()[i] = random.nextFloat(-1, 1);
@@ -139,24 +133,31 @@ public class SparseBenchmark {
     /** Multiplies by the weights that are kept. */
     @Benchmark
     public Tensor sparse(Work work) {
-        return multiply(sparseMatrix, work);
+        return multiply(sparseMatrix, sparse, kept, work);
     }
 
     /** Multiplies by all weights as 32-bit floats. */
     @Benchmark
     public Tensor dense(Work work) {
-        return multiply(denseMatrix, work);
+        return multiply(denseMatrix, dense, all(), work);
     }
 
     /** Multiplies by all weights in 8 bits with a scale for every 32. */
     @Benchmark
     public Tensor q8(Work work) {
-        return multiply(q8Matrix, work);
+        return multiply(q8Matrix, q8, all(), work);
     }
 
-    private Tensor multiply(PreparedMatrix matrix, Work work) {
+    private long all() {
+        return (long) dense.rows() * dense.columns();
+    }
+
+    /** Of a sparse matrix only what is kept is computed with; gigaweights are all that it stands for. */
+    private Tensor multiply(PreparedMatrix matrix, WeightStorage stored, long computed, Work work) {
         matrix.multiply(x, y);
-        work.gigaweights += 1e-9 * weights.rows() * weights.columns();
+        work.gigaweights += 1e-9 * all();
+        work.gigabytes += 1e-9 * stored.bytes();
+        work.gigaflop += 2e-9 * computed * batch;
         return y;
     }
 

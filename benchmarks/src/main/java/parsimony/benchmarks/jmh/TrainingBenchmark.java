@@ -4,11 +4,9 @@ import java.io.IOException;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -61,20 +59,6 @@ public class TrainingBenchmark {
     private Matrix a;
     private Matrix b;
     private Matrix c;
-
-    /** Counts floating-point operations, which JMH divides by the time. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.OPERATIONS)
-    public static class Work {
-        /** 10⁹ floating-point operations. */
-        public double gigaflop;
-
-        /** Starts an iteration. */
-        @Setup(Level.Iteration)
-        public void reset() {
-            gigaflop = 0;
-        }
-    }
 
     /** Makes a model of the embedded target's shape, text of random tokens, and two matrices. */
     @Setup

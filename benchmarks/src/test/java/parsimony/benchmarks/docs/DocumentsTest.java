@@ -15,7 +15,7 @@ import parsimony.core.technique.Technique;
 import parsimony.core.technique.Techniques;
 
 class DocumentsTest {
-    private static final Pattern LINK = Pattern.compile("(?<!!)\\[[^\\]\n]*\\]\\(([^)#:\\s]+)(#[^)]*)?\\)");
+    private static final Pattern LINK = Pattern.compile("\\[[^\\]\n]*\\]\\(([^)#:\\s]+)(#[^)]*)?\\)");
 
     static List<Path> all() {
         return Documents.all();

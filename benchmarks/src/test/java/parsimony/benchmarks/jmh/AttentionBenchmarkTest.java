@@ -13,7 +13,7 @@ class AttentionBenchmarkTest {
     void exactKernelsComputeTheSame(String kernel) {
         AttentionBenchmark benchmark = of(kernel);
         AttentionBenchmark naive = of("naive");
-        AttentionBenchmark.Work work = new AttentionBenchmark.Work();
+        Work work = new Work();
         float[] expected = naive.forward(work).data();
         assertThat(benchmark.forward(work).data()).containsExactly(expected, within(1e-5f));
         float[] last = new float[16];
@@ -32,7 +32,7 @@ class AttentionBenchmarkTest {
     @ValueSource(strings = {"longformer:window=8", "bigbird:block=4", "linear", "performer:features=8"})
     void approximateKernelsComputeNumbers(String kernel) {
         AttentionBenchmark benchmark = of(kernel);
-        AttentionBenchmark.Work work = new AttentionBenchmark.Work();
+        Work work = new Work();
         assertThat(benchmark.forward(work).data()).doesNotContain(Float.NaN);
         assertThat(benchmark.backward(work).data()).doesNotContain(Float.NaN);
         assertThat(benchmark.decode(work).data()).doesNotContain(Float.NaN);

@@ -42,7 +42,7 @@ class BackendBenchmarkTest {
         BackendBenchmark.Factors factors = new BackendBenchmark.Factors();
         factors.size = 200;
         factors.prepare();
-        return benchmark.product(factors);
+        return benchmark.product(factors, new Work());
     }
 
     private static float[] layer(BackendBenchmark benchmark, String storage, int batch) {
@@ -51,15 +51,15 @@ class BackendBenchmarkTest {
         layer.storage = storage;
         layer.batch = batch;
         layer.prepare(benchmark);
-        return benchmark.layer(layer);
+        return benchmark.layer(layer, new Work());
     }
 
     private static float[] decodeStep(BackendBenchmark benchmark) throws IOException {
         BackendBenchmark.Model model = new BackendBenchmark.Model();
         model.technique = "dense";
         model.prepare(benchmark);
-        benchmark.decodeStep(model);
-        float[] logits = benchmark.decodeStep(model);
+        benchmark.decodeStep(model, new Work());
+        float[] logits = benchmark.decodeStep(model, new Work());
         model.close();
         return logits;
     }

@@ -15,7 +15,7 @@ class GemmBenchmarkTest {
         benchmark.shape = shape;
         benchmark.threads = 2;
         benchmark.prepare();
-        GemmBenchmark.Work work = new GemmBenchmark.Work();
+        Work work = new Work();
         float[] ours = benchmark.vector(work);
         INDArray theirs = benchmark.openBlas(work);
         for (int i = 0; i < 45; i++) {

@@ -32,10 +32,10 @@ class KvCacheBenchmarkTest {
         benchmark.threads = 2;
         benchmark.prepare();
         benchmark.fork();
-        float[] hidden = benchmark.appendAndAttend().array();
+        float[] hidden = benchmark.appendAndAttend(new Work()).array();
         benchmark.forget();
         benchmark.fork();
-        assertThat(benchmark.appendAndAttend().array()).containsExactly(hidden);
+        assertThat(benchmark.appendAndAttend(new Work()).array()).containsExactly(hidden);
         benchmark.forget();
         benchmark.close();
         return hidden;

@@ -17,7 +17,7 @@ class MatvecBenchmarkTest {
         benchmark.batch = 2;
         benchmark.threads = 2;
         benchmark.prepare();
-        MatvecBenchmark.Work work = new MatvecBenchmark.Work();
+        Work work = new Work();
         assertThat(benchmark.multiply(work)).hasSize(140).doesNotContain(0);
         assertThat(benchmark.read(work)).hasSize(16).containsOnly(0);
         assertThat(work.gigabytes).isCloseTo(2e-9 * 70 * 300 * format.bytes(), within(1e-15));

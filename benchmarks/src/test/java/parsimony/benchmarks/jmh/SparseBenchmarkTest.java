@@ -26,7 +26,7 @@ class SparseBenchmarkTest {
         benchmark.batch = batch;
         benchmark.threads = 2;
         benchmark.prepare();
-        SparseBenchmark.Work work = new SparseBenchmark.Work();
+        Work work = new Work();
         float[] dense = benchmark.dense(work).array().clone();
         float[] sparse = benchmark.sparse(work).array().clone();
         float[] q8 = benchmark.q8(work).array();

@@ -18,7 +18,7 @@ class TrainingBenchmarkTest {
         benchmark.threads = 2;
         benchmark.context = 32;
         benchmark.prepare();
-        TrainingBenchmark.Work work = new TrainingBenchmark.Work();
+        Work work = new Work();
         double first = benchmark.step(work);
         assertThat(first).isCloseTo(KNOWS_NOTHING, within(0.2));
         assertThat(benchmark.step(work)).as("other text, other weights").isNotEqualTo(first);

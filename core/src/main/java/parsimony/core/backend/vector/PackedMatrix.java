@@ -86,16 +86,17 @@ abstract class PackedMatrix implements PreparedMatrix {
 
     /** Fills {@link #data}; to be called once the subclass is ready for {@link #packWords}. */
     final void pack() {
+        int groups = storage.groups();
         parallel.run(strips(), strip -> {
             int[] packed = new int[stripInts];
             for (int row = strip * stripRows; row < lastRow(strip); row++) {
                 packWords(row, packed);
                 int lane = row % stripRows;
-                for (int group = 0; group < storage.groups(); group++) {
+                for (int group = 0; group < groups; group++) {
                     packed[(group + 1) * groupInts - stripRows + lane] =
                             Float.floatToRawIntBits(storage.scale(row, group));
                     if (hasOffsets) {
-                        packed[storage.groups() * groupInts + group * stripRows + lane] =
+                        packed[groups * groupInts + group * stripRows + lane] =
                                 Float.floatToRawIntBits(offset(row, group));
                     }
                 }

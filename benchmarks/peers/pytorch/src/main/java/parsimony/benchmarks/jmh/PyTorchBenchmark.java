@@ -89,7 +89,7 @@ public class PyTorchBenchmark {
         a = square(ours.a);
         b = square(ours.b).t();
         c = square(ours.c);
-        AttentionBenchmark.Work work = new AttentionBenchmark.Work();
+        Work work = new Work();
         requireSame("output", ours.forward(work).data(), output, 1e-5f);
         float[] before = ours.dQueries.data().clone();
         float[] gradient = ours.backward(work).data().clone();
@@ -134,13 +134,13 @@ public class PyTorchBenchmark {
 
     /** Ours, the whole text at once. */
     @Benchmark
-    public Matrix forward(AttentionBenchmark.Work work) {
+    public Matrix forward(Work work) {
         return ours.forward(work);
     }
 
     /** PyTorch's. */
     @Benchmark
-    public void forwardPyTorch(AttentionBenchmark.Work work) {
+    public void forwardPyTorch(Work work) {
         try (PointerScope scope = new PointerScope()) {
             scope.attach(attention(inputs));
         }
@@ -149,26 +149,26 @@ public class PyTorchBenchmark {
 
     /** Ours, the gradients of the whole text. */
     @Benchmark
-    public Matrix backward(AttentionBenchmark.Work work) {
+    public Matrix backward(Work work) {
         return ours.backward(work);
     }
 
     /** PyTorch's, which adds to the gradients too. */
     @Benchmark
-    public void backwardPyTorch(AttentionBenchmark.Work work) {
+    public void backwardPyTorch(Work work) {
         output.backward(dOutput, new BoolOptional(true), false, new TensorArrayRefOptional());
         work.gigaflop += 5e-9 * tokens * tokens * headSize;
     }
 
     /** Ours, a matrix product that is large enough to run at full speed. */
     @Benchmark
-    public Matrix product(AttentionBenchmark.Work work) {
+    public Matrix product(Work work) {
         return ours.product(work);
     }
 
     /** PyTorch's, into memory that is there. */
     @Benchmark
-    public Tensor productPyTorch(AttentionBenchmark.Work work) {
+    public Tensor productPyTorch(Work work) {
         torch.mm_out(c, a, b);
         work.gigaflop += 2e-9 * a.size(0) * a.size(1) * b.size(1);
         return c;

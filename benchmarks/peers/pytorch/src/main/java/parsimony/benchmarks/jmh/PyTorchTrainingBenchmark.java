@@ -75,13 +75,13 @@ public class PyTorchTrainingBenchmark {
 
     /** Ours. */
     @Benchmark
-    public double step(TrainingBenchmark.Work work) {
+    public double step(Work work) {
         return ours.step(work);
     }
 
     /** PyTorch's. */
     @Benchmark
-    public double stepPyTorch(TrainingBenchmark.Work work) {
+    public double stepPyTorch(Work work) {
         work.gigaflop += ours.stepGigaflop;
         return nextStep().loss();
     }
