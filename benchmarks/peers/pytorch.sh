@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compares Parsimony's attention and matrix product with PyTorch's in the same process, on two threads, in about two minutes.
+# Compares Parsimony's attention, matrix product and training step with PyTorch's in the same process, on two threads, in some four minutes.
 #
 #   benchmarks/peers/pytorch.sh
 #

@@ -27,7 +27,7 @@ import parsimony.core.backend.vector.Gemm;
  * is GFLOP/s.
  *
  * <p>OpenBLAS is called through ND4J in the way that is its best: its output is column-major, which it writes without a
- * copy. It has as many threads as ours if {@code OMP_NUM_THREADS} says so. To be told from noise, run both on a machine
+ * copy. It has as many threads as ours if {@code OMP_NUM_THREADS} says so, and on a processor newer than itself the right kernels only if {@code OPENBLAS_CORETYPE} does, {@code SkylakeX} for AVX-512. To be told from noise, run both on a machine
  * that does nothing else.
  */
 @Lesson("Our matrix product against OpenBLAS's")
