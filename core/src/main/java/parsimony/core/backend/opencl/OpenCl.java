@@ -197,7 +197,8 @@ final class OpenCl {
 
     /** All platforms, none where no driver is installed. */
     List<MemorySegment> platforms() {
-        try (Arena arena = Arena.ofConfined()) {
+        try (JavaSignals _ = new JavaSignals();
+                Arena arena = Arena.ofConfined()) {
             MemorySegment count = arena.allocate(JAVA_INT);
             int error = (int) invoke(getPlatformIds, 0, MemorySegment.NULL, count);
             if (error == PLATFORM_NOT_FOUND) {
@@ -213,7 +214,8 @@ final class OpenCl {
 
     /** All devices of a platform. */
     List<MemorySegment> devices(MemorySegment platform) {
-        try (Arena arena = Arena.ofConfined()) {
+        try (JavaSignals _ = new JavaSignals();
+                Arena arena = Arena.ofConfined()) {
             MemorySegment count = arena.allocate(JAVA_INT);
             int error = (int) invoke(getDeviceIds, platform, DEVICE_TYPE_ALL, 0, MemorySegment.NULL, count);
             if (error == DEVICE_NOT_FOUND) {
@@ -272,7 +274,8 @@ final class OpenCl {
     }
 
     MemorySegment createContext(MemorySegment device) {
-        try (Arena arena = Arena.ofConfined()) {
+        try (JavaSignals _ = new JavaSignals();
+                Arena arena = Arena.ofConfined()) {
             MemorySegment devices = arena.allocateFrom(ADDRESS, device);
             MemorySegment error = arena.allocate(JAVA_INT);
             MemorySegment none = MemorySegment.NULL;
@@ -303,7 +306,8 @@ final class OpenCl {
      * @throws DeviceException if it does not compile; the message is the first line of the log that says why
      */
     MemorySegment buildProgram(MemorySegment context, MemorySegment device, String source, String options) {
-        try (Arena arena = Arena.ofConfined()) {
+        try (JavaSignals _ = new JavaSignals();
+                Arena arena = Arena.ofConfined()) {
             MemorySegment error = arena.allocate(JAVA_INT);
             MemorySegment sources = arena.allocateFrom(ADDRESS, arena.allocateFrom(source));
             MemorySegment none = MemorySegment.NULL;

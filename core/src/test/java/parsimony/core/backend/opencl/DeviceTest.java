@@ -3,6 +3,9 @@ package parsimony.core.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -35,6 +38,45 @@ class DeviceTest {
                 .hasMessage(
                         "no OpenCL library (libnothing.so.7) was found; on Debian install ocl-icd-libopencl1 and your"
                                 + " card's driver, or pocl-opencl-icd for the CPU");
+    }
+
+    /** PoCL brings handlers of LLVM's, which kill a Java that stumbles on a null pointer; only a process that has not opened it yet can tell. */
+    @Test
+    void java_keeps_its_signals() throws IOException, InterruptedException {
+        OpenClDevice.open().close();
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--add-modules=jdk.incubator.vector",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Signals.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(output).isZero();
+        assertThat(output).contains("all handlers are Java's");
+    }
+
+    /** Opens the device and computes with it. */
+    static final class Signals {
+        private Signals() {}
+
+        public static void main(String[] arguments) {
+            try (JavaSignals before = new JavaSignals()) {
+                try (OpenClBackend backend = new OpenClBackend(1)) {
+                    Matrix a = Matrix.of(new float[256 * 256], 256, 256);
+                    backend.multiply(a, false, a, true, Matrix.of(new float[256 * 256], 256, 256), false);
+                    backend.description();
+                }
+                try (JavaSignals after = new JavaSignals()) {
+                    System.out.println(
+                            after.handlers().equals(before.handlers())
+                                    ? "all handlers are Java's"
+                                    : before.handlers() + " became " + after.handlers());
+                }
+            }
+        }
     }
 
     @Test
