@@ -48,8 +48,8 @@ public record Roofline(String processor, int threads, double readGigabytes, doub
                     / fastest(() -> backend.parallel(sums.length, task -> sums[task] = sum(from, task, sums.length)));
             double copied = gigabytes
                     / fastest(() -> backend.parallel(sums.length, task -> {
-                        int start = begin(task, sums.length);
-                        System.arraycopy(from, start, to, start, begin(task + 1, sums.length) - start);
+                        int start = begin(LONGS, task, sums.length);
+                        System.arraycopy(from, start, to, start, begin(LONGS, task + 1, sums.length) - start);
                     }));
             double flops = 2e-9 * SIZE * SIZE * SIZE / fastest(() -> backend.multiply(a, false, b, true, c, false));
             return new Roofline(Machine.here().processor(), threads, read, copied, flops);
@@ -115,14 +115,15 @@ public record Roofline(String processor, int threads, double readGigabytes, doub
         return Matrix.of(data, SIZE, SIZE);
     }
 
-    private static int begin(int task, int tasks) {
-        return (int) ((long) LONGS * task / tasks);
+    private static int begin(int length, int task, int tasks) {
+        return (int) ((long) length * task / tasks);
     }
 
-    private static long sum(long[] numbers, int task, int tasks) {
-        int end = begin(task + 1, tasks);
+    /** The part of a task in adding up all numbers: as little as one can do with memory but read it. */
+    public static long sum(long[] numbers, int task, int tasks) {
+        int end = begin(numbers.length, task + 1, tasks);
         long sum = 0;
-        for (int i = begin(task, tasks); i < end; i++) {
+        for (int i = begin(numbers.length, task, tasks); i < end; i++) {
             sum += numbers[i];
         }
         return sum;

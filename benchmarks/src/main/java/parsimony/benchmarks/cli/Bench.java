@@ -97,7 +97,7 @@ final class Bench implements Callable<Integer> {
         for (BenchmarkRun lesson : lessons) {
             measured.begin(lesson);
             try {
-                lesson.run(choice, roofline, command(), measured);
+                lesson.run(choice, roofline, Main.typed(spec), measured);
             } catch (BenchmarkException e) {
                 status.clear();
                 err.println(e.getMessage());
@@ -116,12 +116,6 @@ final class Bench implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "'" + pattern + "' is no regular expression: " + e.getDescription(), e);
         }
-    }
-
-    private String command() {
-        return "./parsimony "
-                + String.join(
-                        " ", spec.commandLine().getParent().getParseResult().originalArgs());
     }
 
     /** Prints rows as they come and keeps the files up to date with them. */

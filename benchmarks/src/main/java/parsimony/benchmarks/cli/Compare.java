@@ -123,7 +123,7 @@ final class Compare implements Callable<Integer> {
                                     chosen.columns()),
                             err,
                             output,
-                            command(),
+                            Main.typed(spec),
                             new Result.ModelRecord(
                                     opened.name(),
                                     sha256(opened),
@@ -155,13 +155,6 @@ final class Compare implements Callable<Integer> {
                                 + Suite.all().stream()
                                         .map(known -> SuiteRun.name(known.kind()))
                                         .collect(Collectors.joining(", "))));
-    }
-
-    /** What to type to get this again. */
-    private String command() {
-        return "./parsimony "
-                + String.join(
-                        " ", spec.commandLine().getParent().getParseResult().originalArgs());
     }
 
     /** Over all matrices and vectors as 32-bit floats, in the order of the checkpoint. */

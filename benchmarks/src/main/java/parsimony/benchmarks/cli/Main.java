@@ -19,6 +19,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -93,6 +94,13 @@ public final class Main {
         } catch (StackOverflowError | OutOfMemoryError e) {
             return main.fail(err, e);
         }
+    }
+
+    /** What to type to run a command again. */
+    static String typed(CommandSpec spec) {
+        return "./parsimony "
+                + String.join(
+                        " ", spec.commandLine().getParent().getParseResult().originalArgs());
     }
 
     static CommandLine commandLine() {

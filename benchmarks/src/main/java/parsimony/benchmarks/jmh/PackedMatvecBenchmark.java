@@ -17,6 +17,7 @@ import org.openjdk.jmh.annotations.Warmup;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
+import parsimony.benchmarks.Roofline;
 import parsimony.core.backend.PreparedMatrix;
 import parsimony.core.backend.vector.VectorBackend;
 import parsimony.core.tensor.DataType;
@@ -119,19 +120,9 @@ public class PackedMatvecBenchmark {
     public long[] read(Work work) {
         int tasks = threads * TASKS_PER_THREAD;
         long[] sums = new long[tasks];
-        backend.parallel(tasks, task -> sums[task] = sum(task, tasks));
+        backend.parallel(tasks, task -> sums[task] = Roofline.sum(sameSize, task, tasks));
         work.gigabytes += 1e-9 * packedMatrix.extraBytes();
         return sums;
-    }
-
-    private long sum(int task, int tasks) {
-        int from = (int) ((long) sameSize.length * task / tasks);
-        int to = (int) ((long) sameSize.length * (task + 1) / tasks);
-        long sum = 0;
-        for (int i = from; i < to; i++) {
-            sum += sameSize[i];
-        }
-        return sum;
     }
 
     GridStorage weights() {

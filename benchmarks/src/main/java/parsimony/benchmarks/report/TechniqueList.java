@@ -76,15 +76,13 @@ final class TechniqueList {
                 .collect(Collectors.joining());
     }
 
-    /** parsimony.quantization.RoundToNearest is in the module quantization. */
+    /** The class, as a link to its source if that is at hand. */
     private String source(Class<?> type) {
         String name = "<code>" + escaped(type.getName()) + "</code>";
         if (home == null) {
             return name;
         }
-        Path source = home.resolve(type.getName().split("\\.", -1)[1])
-                .resolve("src/main/java")
-                .resolve(type.getName().replace('.', '/') + ".java");
+        Path source = home.resolve(Survey.source(type));
         return Files.isRegularFile(source)
                 ? "<a href=\"" + escaped(folder.relativize(source).toString().replace('\\', '/')) + "\">" + name
                         + "</a>"

@@ -3,7 +3,6 @@ package parsimony.benchmarks.result;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -190,9 +189,8 @@ public record Result(
         }
 
         private static Map<String, Double> finite(Map<String, Double> numbers) {
-            Predicate<Map.Entry<String, Double>> isNumber = entry -> Double.isFinite(entry.getValue());
             return numbers.entrySet().stream()
-                    .filter(isNumber)
+                    .filter(entry -> Double.isFinite(entry.getValue()))
                     .collect(Collectors.toMap(
                             Map.Entry::getKey, Map.Entry::getValue, (first, second) -> second, LinkedHashMap::new));
         }

@@ -49,6 +49,12 @@ public final class Survey {
         return paper.survey().length > 0 ? entry(paper.survey()[0]).title() : paper.title();
     }
 
+    /** Where the source of a class lies, from the project's root: parsimony.quantization.RoundToNearest is in the module quantization. */
+    public static String source(Class<?> type) {
+        return type.getName().split("\\.", -1)[1] + "/src/main/java/"
+                + type.getName().replace('.', '/') + ".java";
+    }
+
     private static List<Entry> read() {
         try (InputStream file = Survey.class.getResourceAsStream("survey.tsv");
                 BufferedReader lines = new BufferedReader(new InputStreamReader(file, StandardCharsets.UTF_8))) {

@@ -98,10 +98,7 @@ public final class SurveyPage {
                 .map(technique -> "`" + technique.name() + "` ")
                 .findAny()
                 .orElse("");
-        // parsimony.quantization.RoundToNearest is in the module quantization.
-        String module = type.getName().split("\\.", -1)[1];
-        return name + "[" + type.getSimpleName() + "](../" + module + "/src/main/java/"
-                + type.getName().replace('.', '/') + ".java)";
+        return name + "[" + type.getSimpleName() + "](../" + Survey.source(type) + ")";
     }
 
     private static void row(StringBuilder page, Object... cells) {
