@@ -73,7 +73,7 @@ final class LowRankAdapter implements TunedAdapter {
         }
         GradientSlot dx = x.gradientSlot();
         Ops.onBackward(y, List.of(Tensor.of(kept, kept.length)), List.of(), dy -> {
-            float[] sums = dx.forAdding().array();
+            float[] sums = dx.forAdding(Tensor::zeros).array();
             for (int i = 0; i < kept.length; i++) {
                 sums[i] += dy.array()[i] * kept[i];
             }

@@ -152,7 +152,7 @@ public final class PrefixTuning implements FineTuner<PrefixTuning.Options> {
             }
             GradientSlot dx = x.gradientSlot();
             Ops.onBackward(y, List.of(y), List.of(), dy -> {
-                float[] sums = dx.forAdding().array();
+                float[] sums = dx.forAdding(Tensor::zeros).array();
                 for (int i = 0; i < sums.length; i++) {
                     sums[i] += dy.array()[i] * (1 - y.array()[i] * y.array()[i]);
                 }

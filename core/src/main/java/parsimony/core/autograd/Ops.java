@@ -44,7 +44,7 @@ public final class Ops {
         return backend;
     }
 
-    /** Runs a forward pass, or a part of one, whose tensors a device may keep until it ends, as {@link Backend#pass} has it; not while a tape is open, which needs them longer. */
+    /** Runs a forward pass, or a part of one, as a {@link Backend#pass}, unless a tape is open, which needs its tensors longer. */
     public Tensor pass(Supplier<Tensor> work) {
         return Tape.isOpen() ? work.get() : backend.pass(work);
     }
@@ -56,20 +56,17 @@ public final class Ops {
      * @return [tokens, hidden]
      */
     public Tensor embed(WeightStorage table, int[] tokens) {
-        Tensor y = Tensor.zeros(tokens.length, table.columns());
-        for (int i = 0; i < tokens.length; i++) {
-            table.decodeRow(tokens[i], y.array(), i * table.columns());
+        if (!(table instanceof TensorStorage(Tensor weights))) {
+            Tensor y = Tensor.zeros(tokens.length, table.columns());
+            for (int i = 0; i < tokens.length; i++) {
+                table.decodeRow(tokens[i], y.array(), i * table.columns());
+            }
+            return y;
         }
-        if (table instanceof TensorStorage(Tensor weights) && weights.isTrainable()) {
-            onBackward(y, List.of(), List.of(weights), dy -> {
-                float[] dWeights = weights.gradientForAdding().array();
-                int columns = dy.columns();
-                for (int i = 0; i < tokens.length; i++) {
-                    for (int j = 0; j < columns; j++) {
-                        dWeights[tokens[i] * columns + j] += dy.array()[i * columns + j];
-                    }
-                }
-            });
+        Tensor y = backend.embed(weights, tokens);
+        if (weights.isTrainable()) {
+            GradientSlot dWeights = weights.gradientSlot();
+            onBackward(y, List.of(), List.of(weights), dy -> backend.embedBackward(tokens, dy, sums(dWeights)));
         }
         return y;
     }
@@ -82,17 +79,20 @@ public final class Ops {
      * @return [n, out]
      */
     public Tensor multiply(Tensor x, Tensor weights) {
-        Tensor y = Tensor.zeros(x.rows(), weights.dimension(0));
-        int step = Math.min(rowsAtOnce, Math.max(1, x.rows()));
-        for (int row = 0; row < x.rows(); row += step) {
-            int rows = Math.min(step, x.rows() - row);
-            backend.multiply(
-                    x.matrix().rows(row, rows),
-                    false,
-                    weights.matrix(),
-                    true,
-                    y.matrix().rows(row, rows),
-                    false);
+        Tensor y = backend.result(x.rows(), weights.dimension(0));
+        if (x.rows() <= rowsAtOnce) {
+            backend.multiply(x, false, weights, true, y, false);
+        } else {
+            for (int row = 0; row < x.rows(); row += rowsAtOnce) {
+                int rows = Math.min(rowsAtOnce, x.rows() - row);
+                backend.multiply(
+                        x.matrix().rows(row, rows),
+                        false,
+                        weights.matrix(),
+                        true,
+                        y.matrix().rows(row, rows),
+                        false);
+            }
         }
         GradientSlot dx = x.gradientSlot();
         if (weights.isTrainable()) {
@@ -106,16 +106,15 @@ public final class Ops {
         return y;
     }
 
+    /** A gradient to add to. */
+    private Tensor sums(GradientSlot gradient) {
+        return gradient.forAdding(backend::zeros);
+    }
+
     /** Adds op(dy) · factor to a gradient; the first product is written where zeros would be added to. */
     private void addProduct(Tensor dy, boolean transpose, Tensor factor, GradientSlot gradient) {
         boolean accumulate = gradient.get() != null;
-        backend.multiply(
-                dy.matrix(),
-                transpose,
-                factor.matrix(),
-                false,
-                gradient.forAdding().matrix(),
-                accumulate);
+        backend.multiply(dy, transpose, factor, false, gradient.forAdding(backend::result), accumulate);
     }
 
     /**
@@ -133,7 +132,7 @@ public final class Ops {
             weights.multiplyInPieces(x, y, rowsAtOnce);
         }
         GradientSlot dx = x.gradientSlot();
-        onBackward(y, List.of(), List.of(), dy -> weights.multiplyTransposed(dy, dx.forAdding()));
+        onBackward(y, List.of(), List.of(), dy -> weights.multiplyTransposed(dy, sums(dx)));
         return y;
     }
 
@@ -144,7 +143,7 @@ public final class Ops {
             GradientSlot dy = y.gradientSlot();
             Tape.onBackward(List.of(), List.of(bias), () -> {
                 if (dy.get() != null) {
-                    backend.addBiasBackward(dy.get(), bias.gradientForAdding());
+                    backend.addBiasBackward(dy.get(), sums(bias.gradientSlot()));
                 }
             });
         }
@@ -180,7 +179,7 @@ public final class Ops {
         GradientSlot da = a.gradientSlot();
         GradientSlot db = b.gradientSlot();
         onBackward(y, List.of(), List.of(), dy -> {
-            backend.addScaled(factor, dy, db.forAdding());
+            backend.addScaled(factor, dy, sums(db));
             if (da.get() == null) {
                 da.set(dy);
             } else {
@@ -206,13 +205,9 @@ public final class Ops {
                     y,
                     List.of(x),
                     List.of(factors),
-                    dy -> backend.scaleColumnsBackward(x, factors, dy, dx.forAdding(), factors.gradientForAdding()));
+                    dy -> backend.scaleColumnsBackward(x, factors, dy, sums(dx), sums(factors.gradientSlot())));
         } else {
-            onBackward(
-                    y,
-                    List.of(),
-                    List.of(),
-                    dy -> backend.scaleColumnsBackward(null, factors, dy, dx.forAdding(), null));
+            onBackward(y, List.of(), List.of(), dy -> backend.scaleColumnsBackward(null, factors, dy, sums(dx), null));
         }
         return y;
     }
@@ -230,8 +225,8 @@ public final class Ops {
                         weight,
                         epsilon,
                         dy,
-                        x.gradientForAdding(),
-                        weight.isTrainable() ? weight.gradientForAdding() : null));
+                        sums(x.gradientSlot()),
+                        weight.isTrainable() ? sums(weight.gradientSlot()) : null));
         return y;
     }
 
@@ -243,7 +238,7 @@ public final class Ops {
                 y,
                 List.of(gate, up),
                 List.of(),
-                dy -> backend.swiGluBackward(gate, up, dy, gate.gradientForAdding(), up.gradientForAdding()));
+                dy -> backend.swiGluBackward(gate, up, dy, sums(gate.gradientSlot()), sums(up.gradientSlot())));
         return y;
     }
 

@@ -30,17 +30,23 @@ public interface Backend extends AutoCloseable {
     }
 
     /**
-     * Runs {@code work}, a forward pass or a part of one, whose tensors a device may keep until it ends. What outlives it is the tensor that it gives, and tensors that were
-     * there before; the numbers of all others that {@link #result} gave may be gone. Not while a tape is open, which needs them later.
+     * Runs {@code work}, a forward pass, a part of one, or steps of training, whose tensors a device may keep until it ends. What outlives it is the tensor that it gives, if it
+     * gives one, and tensors that were there before; the numbers of all others that {@link #result} and {@link #zeros} gave may be gone. A tape that is open needs them later, so
+     * a pass may hold a tape from its first step to its last, and must not begin while one is open.
      *
      * @param work may give null
      */
-    default Tensor pass(Supplier<Tensor> work) {
+    default <T> T pass(Supplier<T> work) {
         return work.get();
     }
 
     /** A tensor all of whose numbers the next op writes. */
     default Tensor result(int... shape) {
+        return Tensor.zeros(shape);
+    }
+
+    /** A tensor of zeros, for ops to add to. */
+    default Tensor zeros(int... shape) {
         return Tensor.zeros(shape);
     }
 
@@ -68,6 +74,42 @@ public interface Backend extends AutoCloseable {
      * @param c [m, n]
      */
     void multiply(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix c, boolean accumulate);
+
+    /**
+     * The same for whole tensors, which a device may have.
+     *
+     * @param c [m, n]
+     */
+    default void multiply(Tensor a, boolean transposeA, Tensor b, boolean transposeB, Tensor c, boolean accumulate) {
+        multiply(a.matrix(), transposeA, b.matrix(), transposeB, c.matrix(), accumulate);
+    }
+
+    /**
+     * Rows of a table, one for each token.
+     *
+     * @param table [vocabulary, hidden]
+     * @return [tokens, hidden]
+     */
+    default Tensor embed(Tensor table, int[] tokens) {
+        int columns = table.columns();
+        Tensor y = Tensor.zeros(tokens.length, columns);
+        for (int i = 0; i < tokens.length; i++) {
+            System.arraycopy(table.array(), tokens[i] * columns, y.array(), i * columns, columns);
+        }
+        return y;
+    }
+
+    /** The gradient of {@link #embed}, rows of the same token added in the tokens' order. */
+    default void embedBackward(int[] tokens, Tensor dy, Tensor dTable) {
+        int columns = dy.columns();
+        float[] sums = dTable.array();
+        float[] gradient = dy.array();
+        for (int i = 0; i < tokens.length; i++) {
+            for (int j = 0; j < columns; j++) {
+                sums[tokens[i] * columns + j] += gradient[i * columns + j];
+            }
+        }
+    }
 
     /** y += x, elementwise. */
     void add(Tensor x, Tensor y);

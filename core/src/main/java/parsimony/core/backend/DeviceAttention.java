@@ -30,11 +30,38 @@ public interface DeviceAttention {
     void attend(Heads heads, Rows rows, Tensor queries, Tensor keys, Tensor values, Tensor output);
 
     /**
+     * The same for whole texts that are learned from, whose rows see their text up to themselves.
+     *
+     * @param output [n, heads · headSize]
+     */
+    void attendCausally(Heads heads, Texts texts, Tensor queries, Tensor keys, Tensor values, Tensor output);
+
+    /** Adds to the gradients of {@link #attendCausally}. */
+    void attendCausallyBackward(
+            Heads heads,
+            Texts texts,
+            Tensor queries,
+            Tensor keys,
+            Tensor values,
+            Tensor dOutput,
+            Tensor dQueries,
+            Tensor dKeys,
+            Tensor dValues);
+
+    /**
      * Query head h reads key/value head h / (heads / keyValueHeads).
      *
      * @param scale what products are multiplied by
      */
     record Heads(int heads, int keyValueHeads, int headSize, float scale) {}
+
+    /**
+     * Texts one after the other.
+     *
+     * @param first row of the first one
+     * @param length rows of each
+     */
+    record Texts(int first, int count, int length) {}
 
     /**
      * The rows of one sequence and what they see.

@@ -154,6 +154,10 @@ final class Attention {
         context.ops().rotate(text.keys(), keyValueHeads, rotation);
         Tensor output = context.ops().backend().result(queries.shape());
         DeviceAttention.Heads shape = new DeviceAttention.Heads(heads, keyValueHeads, headSize, scale);
+        if (Tape.isOpen()) {
+            learnOnDevice(device, context, shape, queries, text, output);
+            return output;
+        }
         for (Span span : context.spans()) {
             ContiguousKvCache cache = (ContiguousKvCache) cache(span, block);
             int first = span.firstRow();
@@ -170,6 +174,50 @@ final class Attention {
             cache.attend(device, shape, first, count, branches, queries, output);
         }
         return output;
+    }
+
+    private static void learnOnDevice(
+            DeviceAttention device,
+            ForwardContext context,
+            DeviceAttention.Heads shape,
+            Tensor queries,
+            KeyValues text,
+            Tensor output) {
+        refuseCaches(context);
+        Backend backend = context.ops().backend();
+        List<DeviceAttention.Texts> texts = texts(context.spans());
+        for (DeviceAttention.Texts some : texts) {
+            device.attendCausally(shape, some, queries, text.keys(), text.values(), output);
+        }
+        Ops.onBackward(output, List.of(queries, text.keys(), text.values()), List.of(), dOutput -> {
+            Tensor dQueries = queries.gradientSlot().forAdding(backend::zeros);
+            Tensor dKeys = text.keys().gradientSlot().forAdding(backend::zeros);
+            Tensor dValues = text.values().gradientSlot().forAdding(backend::zeros);
+            for (DeviceAttention.Texts some : texts) {
+                device.attendCausallyBackward(
+                        shape, some, queries, text.keys(), text.values(), dOutput, dQueries, dKeys, dValues);
+            }
+        });
+    }
+
+    /** The spans, neighbours of the same length together. */
+    private static List<DeviceAttention.Texts> texts(List<Span> spans) {
+        List<DeviceAttention.Texts> texts = new ArrayList<>();
+        for (Span span : spans) {
+            DeviceAttention.Texts last = texts.isEmpty() ? null : texts.getLast();
+            if (last != null && last.length() == span.rows()) {
+                texts.set(texts.size() - 1, new DeviceAttention.Texts(last.first(), last.count() + 1, last.length()));
+            } else {
+                texts.add(new DeviceAttention.Texts(span.firstRow(), 1, span.rows()));
+            }
+        }
+        return texts;
+    }
+
+    private static void refuseCaches(ForwardContext context) {
+        if (context.spans().stream().anyMatch(span -> span.sequence() != null)) {
+            throw new IllegalStateException("gradients do not flow through a cache: train on whole texts");
+        }
     }
 
     private static KvCache cache(Span span, int block) {
@@ -239,9 +287,7 @@ final class Attention {
             Tensor output,
             float[] logSumExp,
             List<Task> tasks) {
-        if (context.spans().stream().anyMatch(span -> span.sequence() != null)) {
-            throw new IllegalStateException("gradients do not flow through a cache: train on whole texts");
-        }
+        refuseCaches(context);
         Backend backend = context.ops().backend();
         List<Tensor> saved = new ArrayList<>(
                 List.of(queries, text.keys(), text.values(), output, Tensor.of(logSumExp, logSumExp.length)));

@@ -2,6 +2,7 @@ package parsimony.core.tensor;
 
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.function.Function;
 
 /**
  * A dense, row-major array of 32-bit floats with a shape: an activation, a gradient or a parameter that is being trained. {@link #array()} is
@@ -177,7 +178,7 @@ public final class Tensor {
 
     /** The gradient, made of zeros at the first call; backward steps add to it. */
     public Tensor gradientForAdding() {
-        return gradient.forAdding();
+        return gradient.forAdding(Tensor::zeros);
     }
 
     /** Replaces the gradient; null lets go of its memory. */
@@ -204,10 +205,14 @@ public final class Tensor {
             return gradient;
         }
 
-        /** The gradient, made of zeros at the first call. */
-        public Tensor forAdding() {
+        /**
+         * The gradient, made at the first call.
+         *
+         * @param make makes a tensor of a shape, where the op that adds to it wants to have it
+         */
+        public Tensor forAdding(Function<int[], Tensor> make) {
             if (gradient == null) {
-                gradient = new Tensor(new float[sizeOf(shape)], shape);
+                gradient = make.apply(shape.clone());
             }
             return gradient;
         }

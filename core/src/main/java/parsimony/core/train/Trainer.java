@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import parsimony.core.autograd.Ops;
 import parsimony.core.backend.Backend;
 import parsimony.core.model.ForwardContext;
@@ -80,11 +81,26 @@ public final class Trainer {
         return lastUpdate;
     }
 
+    /**
+     * Makes updates, between which a device keeps what it has; parameters are at hand again afterwards, or for who asks for them.
+     *
+     * @param most updates to make, fewer if training ends before
+     * @param reports hears how each went
+     */
+    public void runSteps(int most, Consumer<Report> reports) {
+        backend.pass(() -> {
+            for (int i = 0; i < most && !isDone(); i++) {
+                reports.accept(runStep());
+            }
+            return null;
+        });
+    }
+
     /** Makes one update and says how it went. */
     public Report runStep() {
         int step = state.step();
         double learningRate = options.learningRate(step);
-        lastUpdate = optimizer.update(new StepLoss(step), step, learningRate);
+        lastUpdate = backend.pass(() -> optimizer.update(new StepLoss(step), step, learningRate));
         state.advance();
         return new Report(step + 1, lastUpdate.loss(), learningRate, lastUpdate.gradientNorm());
     }

@@ -46,15 +46,14 @@ public final class TrainingRun {
     /** Trains to the end. */
     public void run(Listener listener) throws IOException {
         while (!trainer.isDone()) {
-            Trainer.Report report = trainer.runStep();
-            curve.add(report);
-            listener.stepped(report);
-            if (report.step() % checkpointEvery == 0 || trainer.isDone()) {
-                // The curve first: rows beyond the checkpoint are dropped when it is read again.
-                curve.write(curveFile);
-                trainer.save(checkpoint);
-                listener.saved();
-            }
+            trainer.runSteps(checkpointEvery - trainer.step() % checkpointEvery, report -> {
+                curve.add(report);
+                listener.stepped(report);
+            });
+            // The curve first: rows beyond the checkpoint are dropped when it is read again.
+            curve.write(curveFile);
+            trainer.save(checkpoint);
+            listener.saved();
         }
     }
 

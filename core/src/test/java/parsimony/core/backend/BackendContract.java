@@ -144,6 +144,45 @@ public abstract class BackendContract {
         }
     }
 
+    @Test
+    void multipliesWholeTensors() {
+        for (int m : new int[] {1, 5, 70}) {
+            for (int options = 0; options < 8; options++) {
+                boolean transposeA = (options & 1) != 0;
+                boolean transposeB = (options & 2) != 0;
+                boolean accumulate = (options & 4) != 0;
+                int inner = m == 5 ? 2048 : 33;
+                agree(
+                        "product " + m + " " + options,
+                        (which, t) -> which.pass(() -> {
+                            which.multiply(t[0], transposeA, t[1], transposeB, t[2], accumulate);
+                            return null;
+                        }),
+                        transposeA ? tensor(inner, m) : tensor(m, inner),
+                        transposeB ? tensor(45, inner) : tensor(inner, 45),
+                        tensor(m, 45));
+            }
+        }
+    }
+
+    @Test
+    void embedsTokensOfWhichSomeRepeat() {
+        Tensor table = tensor(7, 33);
+        int[] tokens = {3, 0, 6, 3, 3, 1, 6};
+        for (int count : new int[] {0, 1, tokens.length}) {
+            int[] some = Arrays.copyOf(tokens, count);
+            Tensor expected = scalar.embed(table, some);
+            Tensor rows = backend.pass(() -> backend.embed(table, some));
+            assertThat(rows.shape()).containsExactly(count, 33);
+            assertClose("rows of " + count, expected.array(), rows.array());
+            agree(
+                    "gradient of " + count,
+                    (which, t) -> which.embedBackward(some, t[0], t[1]),
+                    tensor(count, 33),
+                    tensor(7, 33));
+        }
+    }
+
     private static Tensor tensorOf(Matrix matrix) {
         return Tensor.of(matrix.data(), matrix.rows(), matrix.columns());
     }

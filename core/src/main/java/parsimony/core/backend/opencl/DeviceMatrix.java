@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import parsimony.core.backend.DeviceException;
 import parsimony.core.backend.PreparedMatrix;
+import parsimony.core.backend.opencl.DeviceProducts.Operand;
 import parsimony.core.backend.opencl.Kernels.Kernel;
 import parsimony.core.tensor.BlockFormat;
 import parsimony.core.tensor.BlockStorage;
@@ -186,8 +187,15 @@ final class DeviceMatrix implements PreparedMatrix {
         backend.onDevice(() -> {
             Buffer from = backend.tensors().input(x);
             Buffer to = backend.tensors().output(y);
-            withFloats(floats -> backend.gemm(
-                    inputs, storage.rows(), columns(), from, columns(), 1, floats, 1, columns(), to, false));
+            withFloats(floats -> backend.products()
+                    .multiply(
+                            inputs,
+                            storage.rows(),
+                            columns(),
+                            Operand.of(from, columns(), false),
+                            Operand.of(floats, columns(), true),
+                            to,
+                            false));
         });
     }
 
@@ -217,8 +225,15 @@ final class DeviceMatrix implements PreparedMatrix {
         backend.onDevice(() -> {
             Buffer from = backend.tensors().input(dy);
             Buffer to = backend.tensors().update(dx);
-            withFloats(floats -> backend.gemm(
-                    dy.rows(), columns(), storage.rows(), from, storage.rows(), 1, floats, columns(), 1, to, true));
+            withFloats(floats -> backend.products()
+                    .multiply(
+                            dy.rows(),
+                            columns(),
+                            storage.rows(),
+                            Operand.of(from, storage.rows(), false),
+                            Operand.of(floats, columns(), false),
+                            to,
+                            true));
         });
     }
 

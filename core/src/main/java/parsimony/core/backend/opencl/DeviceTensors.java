@@ -9,21 +9,24 @@ import java.util.function.Supplier;
 import parsimony.core.tensor.Tensor;
 
 /**
- * Which tensors have their numbers on the device, and for how long. A pass owns what is made in it: when it ends, the tensor that it gives goes to the pass
- * around it, or home to the host where there is none, tensors that the host had before go home, and the memory of all others is given back. So what a
- * generation takes does not depend on how long it is, and not on the garbage collector.
+ * Which tensors have their numbers on the device, and for how long. A pass owns what is made in it: when it ends, the tensor that it gives and
+ * those that the host had before go to the pass around it, or home to the host where there is none, and the memory of all others is given back. So what a generation or a
+ * training takes does not depend on how long it is, and not on the garbage collector.
  */
 final class DeviceTensors {
-    /** Floats of a host's tensor up to which a copy is kept on the device for later ops: norm weights, biases and angles. */
+    /** Floats of a host's tensor up to which a copy is kept on the device for later passes: norm weights, biases and the angles of a few tokens. */
     private static final int LARGEST_KEPT = 1 << 14;
-    /** Passes for which a copy is kept without being used. */
-    private static final int PASSES_KEPT = 16;
+    /** Passes, or passes right inside of one, for which a copy is kept without being used. */
+    private static final int PASSES_KEPT = 64;
+    /** Floats of a host's tensor up to which a copy is kept for the rest of its pass: the angles of a batch. */
+    private static final int LARGEST_OF_PASS = 1 << 20;
 
     private final DeviceQueue queue;
     private final DeviceMemory memory;
     private final ThreadLocal<Pass> current = new ThreadLocal<>();
     private final Map<Tensor, Copy> copies = new IdentityHashMap<>();
     private long passes;
+    private long ended;
 
     DeviceTensors(DeviceQueue queue, DeviceMemory memory) {
         this.queue = queue;
@@ -51,10 +54,10 @@ final class DeviceTensors {
     }
 
     /** Runs {@code work} as a pass, inside the thread's current one if there is one. */
-    Tensor pass(Supplier<Tensor> work) {
+    <T> T pass(Supplier<T> work) {
         Pass pass = new Pass(current.get());
         current.set(pass);
-        Tensor result = null;
+        T result = null;
         try {
             result = work.get();
             return result;
@@ -72,24 +75,27 @@ final class DeviceTensors {
         }
     }
 
-    private void end(Pass pass, Tensor result) {
+    private void end(Pass pass, Object result) {
         for (Place place : pass.places) {
             if (place.buffer == null || place.tensor.residence() != place) {
                 place.leave();
-            } else if (place.tensor == result && pass.outer != null) {
+            } else if (place.tensor != result && !place.hosts) {
+                place.leave();
+            } else if (pass.outer != null) {
                 place.pass = pass.outer;
                 pass.outer.places.add(place);
-            } else if (place.tensor == result || place.hosts) {
-                place.tensor.array();
             } else {
-                place.leave();
+                place.tensor.array();
             }
         }
         pass.loans.forEach(memory::giveBack);
         if (pass.outer == null) {
             passes++;
+        }
+        if (pass.outer == null || pass.outer.outer == null) {
+            ended++;
             copies.values().removeIf(copy -> {
-                boolean old = copy.lastPass < passes - PASSES_KEPT;
+                boolean old = copy.lastUse < ended - PASSES_KEPT;
                 if (old) {
                     memory.free(copy.buffer);
                 }
@@ -134,24 +140,30 @@ final class DeviceTensors {
         if (x.residence() instanceof Place place && place.owner() == this) {
             return place.buffer();
         }
-        if (x.size() > LARGEST_KEPT) {
-            Buffer buffer = borrow(x.size());
-            queue.write(x.array(), buffer);
+        float[] numbers = x.array();
+        if (numbers.length > LARGEST_OF_PASS) {
+            Buffer buffer = borrow(numbers.length);
+            queue.write(numbers, buffer);
             return buffer;
         }
+        boolean small = numbers.length <= LARGEST_KEPT;
+        Copy copy = (small ? copies : current.get().copies)
+                .computeIfAbsent(
+                        x,
+                        key -> new Copy(
+                                small ? memory.allocate((long) numbers.length * Float.BYTES) : borrow(numbers.length)));
         // The host may have written to the array since: what was sent is compared with what is there.
-        float[] numbers = x.array();
-        Copy copy = copies.get(x);
-        if (copy == null) {
-            copy = new Copy(memory.allocate((long) numbers.length * Float.BYTES));
-            copies.put(x, copy);
-        }
         if (!Arrays.equals(copy.sent, numbers)) {
             queue.write(numbers, copy.buffer);
             copy.sent = numbers.clone();
         }
-        copy.lastPass = passes;
+        copy.lastUse = ended;
         return copy.buffer;
+    }
+
+    /** Whether the device has {@code x}'s numbers. */
+    boolean has(Tensor x) {
+        return x.residence() instanceof Place place && place.owner() == this;
     }
 
     /** A buffer for {@code y}'s numbers, all of which the caller writes. */
@@ -189,6 +201,7 @@ final class DeviceTensors {
         private final Pass outer;
         private final List<Place> places = new ArrayList<>();
         private final List<Buffer> loans = new ArrayList<>();
+        private final Map<Tensor, Copy> copies = new IdentityHashMap<>();
 
         Pass(Pass outer) {
             this.outer = outer;
@@ -199,7 +212,7 @@ final class DeviceTensors {
     private static final class Copy {
         private final Buffer buffer;
         private float[] sent;
-        private long lastPass;
+        private long lastUse;
 
         Copy(Buffer buffer) {
             this.buffer = buffer;

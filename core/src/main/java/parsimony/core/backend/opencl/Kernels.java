@@ -24,16 +24,20 @@ final class Kernels implements AutoCloseable {
     /** The same for a processor, whose groups are loops and whose items are at best a vector's lanes. */
     private static final int LANES_OF_PROCESSOR = 16;
 
-    /** Rows, and columns, of the tiles of a product, best first. */
-    private static final int[] GEMM_TILES = {64, 32, 16};
-    /** Inner sizes of these tiles. */
+    /** Inner size of the tiles of a product. */
     private static final int GEMM_DEPTH = 16;
-    /** Rows that a work item computes. */
-    private static final int GEMM_ROWS = 4;
-    /** Neighbours in each of these rows. */
+    /** Neighbours of a row that a work item computes. */
     private static final int GEMM_WIDTH = 4;
     /** The same for a processor, whose vectors are an item's own. */
     private static final int GEMM_WIDTH_OF_PROCESSOR = 16;
+
+    /** The tiles of a product, best first. */
+    private static final List<GemmTile> GEMM_TILES =
+            List.of(new GemmTile(64, 64, 1), new GemmTile(32, 32, 1), new GemmTile(16, 16, 1));
+    /** For a card and matrices with tiles for all of its units: each number that is read serves most. */
+    private static final GemmTile LARGE_TILE = new GemmTile(128, 128, 2);
+    /** For a card and products of few columns, as those with the values of a head are. */
+    private static final GemmTile NARROW_TILE = new GemmTile(128, 32, 1);
 
     /** Keys of the tiles of attention, best first. */
     private static final int[] ATTENTION_TILES = {32, 16, 8};
@@ -41,8 +45,16 @@ final class Kernels implements AutoCloseable {
     private static final int MOST_SLOTS = 4;
 
     /** The kernels that add up numbers of a group. */
-    private static final Set<String> REDUCING =
-            Set.of("matvec_f32", "matvec_f16", "matvec_q8_0", "matvec_q4_0", "matvec_grid", "rms_norm", "softmax");
+    private static final Set<String> REDUCING = Set.of(
+            "matvec_f32",
+            "matvec_f16",
+            "matvec_q8_0",
+            "matvec_q4_0",
+            "matvec_grid",
+            "rms_norm",
+            "softmax",
+            "cross_entropy",
+            "sum_of_squares");
 
     private final DeviceQueue queue;
     private final Limits limits;
@@ -52,6 +64,8 @@ final class Kernels implements AutoCloseable {
     private final Set<String> reasons = new LinkedHashSet<>();
     private final int wanted;
     private Gemm gemm;
+    private Optional<Gemm> largeGemm;
+    private Optional<Gemm> narrowGemm;
 
     Kernels(DeviceQueue queue, Limits limits) {
         this.queue = queue;
@@ -70,11 +84,36 @@ final class Kernels implements AutoCloseable {
     /**
      * The kernel of a product.
      *
-     * @param tile rows and columns that a group computes; 1 for the plain kernel
-     * @param columns items of a group side by side
-     * @param rows items of a group below one another
+     * @param tileRows rows that a group computes; 1 for the plain kernel
+     * @param tileColumns columns that a group computes
+     * @param itemsAcross items of a group side by side
+     * @param itemsDown items of a group below one another
      */
-    record Gemm(Kernel kernel, int tile, int columns, int rows) {}
+    record Gemm(Kernel kernel, int tileRows, int tileColumns, int itemsAcross, int itemsDown) {}
+
+    /** @param parts pieces, in each direction, of what an item computes */
+    private record GemmTile(int rows, int columns, int parts) {
+        int across(int width) {
+            return columns / (width * parts);
+        }
+
+        int down() {
+            return rows / (4 * parts);
+        }
+
+        long items(int width) {
+            return (long) across(width) * down();
+        }
+
+        long bytes(int width) {
+            return (long) GEMM_DEPTH * (rows + 4 + columns + width) * Float.BYTES;
+        }
+
+        String options(int width) {
+            return "-DTILE_ROWS=" + rows + " -DTILE_COLUMNS=" + columns + " -DDEPTH=" + GEMM_DEPTH + " -DWIDTH=" + width
+                    + " -DROW_PARTS=" + parts + " -DCOLUMN_PARTS=" + parts;
+        }
+    }
 
     /**
      * The kernel of attention.
@@ -146,7 +185,26 @@ final class Kernels implements AutoCloseable {
         }
     }
 
-    /** The product, by the largest tiles that fit. */
+    /** Products by tiles that fit the device and suit a result of {@code m} × {@code n}. */
+    Optional<Gemm> gemm(int m, int n) {
+        Optional<Gemm> square = gemm();
+        if (square.isEmpty()
+                || square.get().tileRows() < GEMM_TILES.getFirst().rows()
+                || !queue.device().gpu()) {
+            return square;
+        }
+        if (n <= NARROW_TILE.columns()) {
+            narrowGemm = narrowGemm == null ? compiled(NARROW_TILE) : narrowGemm;
+            return narrowGemm.or(() -> square);
+        }
+        if (Math.min(m, n) >= LARGE_TILE.columns()) {
+            largeGemm = largeGemm == null ? compiled(LARGE_TILE) : largeGemm;
+            return largeGemm.or(() -> square);
+        }
+        return square;
+    }
+
+    /** The product, by the largest square tiles that fit. */
     Optional<Gemm> gemm() {
         if (gemm == null) {
             gemm = findGemm();
@@ -155,30 +213,39 @@ final class Kernels implements AutoCloseable {
     }
 
     private Gemm findGemm() {
-        for (int tile : GEMM_TILES) {
-            int width = queue.device().gpu() ? GEMM_WIDTH : GEMM_WIDTH_OF_PROCESSOR;
-            long items = (long) (tile / width) * (tile / GEMM_ROWS);
-            long bytes = tile * (2L * GEMM_DEPTH + 1) * Float.BYTES;
-            if (items > limits.workGroupSize()) {
-                replaced("gemm does without tiles of " + tile + ", whose groups have " + items
-                        + " items, more than the " + limits.workGroupSize() + " of the device");
-            } else if (bytes > limits.localBytes()) {
-                replaced("gemm does without tiles of " + tile + ", which take " + bytes
-                        + " bytes of local memory, more than the " + limits.localBytes() + " of the device");
-            } else {
-                String options =
-                        "-DTILE=" + tile + " -DDEPTH=" + GEMM_DEPTH + " -DROWS=" + GEMM_ROWS + " -DWIDTH=" + width;
-                Optional<Kernel> kernel = find("gemm", "gemm", options);
-                if (kernel.isPresent() && kernel.get().most() >= items) {
-                    return new Gemm(kernel.get(), tile, tile / width, tile / GEMM_ROWS);
-                }
-                kernel.ifPresent(found -> replaced("gemm does without tiles of " + tile + ", whose groups have " + items
-                        + " items, more than the " + found.most() + " that the compiled kernel allows"));
+        for (GemmTile tile : GEMM_TILES) {
+            Optional<Gemm> found = compiled(tile);
+            if (found.isPresent()) {
+                return found.get();
             }
         }
         return find("gemm_plain", "gemm")
-                .map(kernel -> new Gemm(kernel, 1, kernel.lanes(), 1))
+                .map(kernel -> new Gemm(kernel, 1, kernel.lanes(), kernel.lanes(), 1))
                 .orElse(null);
+    }
+
+    /** The product by these tiles, if the device allows them. */
+    private Optional<Gemm> compiled(GemmTile tile) {
+        int width = queue.device().gpu() ? GEMM_WIDTH : GEMM_WIDTH_OF_PROCESSOR;
+        String without = "gemm does without tiles of " + tile.rows();
+        long items = tile.items(width);
+        if (items > limits.workGroupSize()) {
+            replaced(without + ", whose groups have " + items + " items, more than the " + limits.workGroupSize()
+                    + " of the device");
+            return Optional.empty();
+        }
+        if (tile.bytes(width) > limits.localBytes()) {
+            replaced(without + ", which take " + tile.bytes(width) + " bytes of local memory, more than the "
+                    + limits.localBytes() + " of the device");
+            return Optional.empty();
+        }
+        Optional<Kernel> kernel = find("gemm", "gemm", tile.options(width));
+        if (kernel.isPresent() && kernel.get().most() < items) {
+            replaced(without + ", whose groups have " + items + " items, more than the "
+                    + kernel.get().most() + " that the compiled kernel allows");
+            return Optional.empty();
+        }
+        return kernel.map(found -> new Gemm(found, tile.rows(), tile.columns(), tile.across(width), tile.down()));
     }
 
     /**
@@ -243,6 +310,8 @@ final class Kernels implements AutoCloseable {
         find("elementwise", "add_scaled");
         find("rope", "rope");
         find("swiglu", "swiglu");
+        find("adam_w", "adam_w");
+        find("embedding", "embed");
         attention(128, 1);
     }
 

@@ -1,17 +1,21 @@
 package parsimony.core.backend.opencl;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import parsimony.core.backend.CompositeMatrix;
 import parsimony.core.backend.DeviceAttention;
 import parsimony.core.backend.PreparedMatrix;
+import parsimony.core.backend.opencl.DeviceProducts.Operand;
 import parsimony.core.backend.opencl.DeviceQueue.LocalFloats;
-import parsimony.core.backend.opencl.Kernels.Gemm;
 import parsimony.core.backend.opencl.Kernels.Kernel;
 import parsimony.core.backend.vector.VectorBackend;
 import parsimony.core.tensor.Matrix;
@@ -22,13 +26,21 @@ import parsimony.core.tensor.WeightStorage;
 /**
  * Forward passes on a graphics card of any vendor, or on whatever else has an OpenCL 1.2 driver. Weights are sent once, by {@link #prepare}; inside a {@linkplain #pass pass} the
  * activations stay on the device, so that a decode step sends a token's embedding and angles and gets logits back. Outside of one, only products that are
- * worth the way go there. Gradients, and what the device has no kernel for, are the vector backend's: tensors come home for that.
+ * worth the way go there. Steps of training stay there as well: gradients, moments and weights come home at checkpoints. What the device has no kernel for is the vector
+ * backend's: tensors come home for that.
  */
 public final class OpenClBackend extends VectorBackend {
     /** Multiply-adds from which on a product of the host's matrices is worth the way to the device and back. */
     private static final long LEAST_WORK = 1 << 22;
     /** Rows, columns and inner size from which on it does enough with each number that it sends. */
     private static final int LEAST_REUSE = 32;
+
+    /** Rows whose gradients of a norm's weight an item adds up. */
+    private static final int ROWS_OF_PART = 64;
+    /** Numbers whose squares a group adds up, and groups there are at most. */
+    private static final int NUMBERS_OF_GROUP = 1 << 11;
+
+    private static final int MOST_GROUPS = 1 << 10;
 
     private static final int LAUNCHES_MEASURED = 500;
     private static final int ROUND_TRIPS_MEASURED = 50;
@@ -37,6 +49,7 @@ public final class OpenClBackend extends VectorBackend {
     private final DeviceMemory memory;
     private final Kernels kernels;
     private final DeviceTensors tensors;
+    private final DeviceProducts products;
     private final boolean everything;
     private final List<Prepared> prepared = new ArrayList<>();
 
@@ -71,6 +84,7 @@ public final class OpenClBackend extends VectorBackend {
         memory.setRelief(this::makeRoom);
         kernels = new Kernels(queue, limits);
         tensors = new DeviceTensors(queue, memory);
+        products = new DeviceProducts(queue, kernels, tensors);
     }
 
     private static DeviceQueue openQueue() {
@@ -94,6 +108,10 @@ public final class OpenClBackend extends VectorBackend {
         return tensors;
     }
 
+    DeviceProducts products() {
+        return products;
+    }
+
     @Override
     public String name() {
         return "opencl";
@@ -106,7 +124,7 @@ public final class OpenClBackend extends VectorBackend {
             Device device = queue.device();
             return String.format(
                     Locale.ROOT,
-                    "%s, %s, %d compute units, %.1f GB; halves are read by vload_half, without cl_khr_fp16%s; gradients and the rest: %s",
+                    "%s, %s, %d compute units, %.1f GB; halves are read by vload_half, without cl_khr_fp16%s; what has no kernel: %s",
                     device.name(),
                     device.gpu() ? "a graphics card" : "no graphics card",
                     device.computeUnits(),
@@ -150,13 +168,27 @@ public final class OpenClBackend extends VectorBackend {
     }
 
     @Override
-    public Tensor pass(Supplier<Tensor> work) {
+    public <T> T pass(Supplier<T> work) {
         return tensors.pass(work);
     }
 
     @Override
     public Tensor result(int... shape) {
         return tensors.inPass() ? tensors.result(shape) : super.result(shape);
+    }
+
+    @Override
+    public Tensor zeros(int... shape) {
+        if (!tensors.inPass()) {
+            return super.zeros(shape);
+        }
+        Tensor zeros = tensors.result(shape);
+        kernel("elementwise", "fill")
+                .ifPresentOrElse(
+                        kernel -> onDevice(
+                                () -> launchEach(kernel, zeros.size(), zeros.size(), 0f, tensors.output(zeros))),
+                        () -> Arrays.fill(zeros.array(), 0));
+        return zeros;
     }
 
     @Override
@@ -265,44 +297,6 @@ public final class OpenClBackend extends VectorBackend {
         queue.launch(kernel.handle(), new long[] {kernel.lanes(), rows}, new long[] {kernel.lanes(), 1}, arguments);
     }
 
-    /** C = A · B or C += A · B; strides as in gemm.cl. */
-    void gemm(
-            int m,
-            int n,
-            int inner,
-            Buffer a,
-            int aRow,
-            int aColumn,
-            Buffer b,
-            int bRow,
-            int bColumn,
-            Buffer c,
-            boolean accumulate) {
-        Gemm gemm = kernels.gemm().orElseThrow();
-        boolean tiled = gemm.tile() > 1;
-        long[] global = tiled
-                ? new long[] {
-                    Math.ceilDiv(n, gemm.tile()) * (long) gemm.columns(),
-                    Math.ceilDiv(m, gemm.tile()) * (long) gemm.rows()
-                }
-                : new long[] {roundUp(n, gemm.columns()), m};
-        queue.launch(
-                gemm.kernel().handle(),
-                global,
-                new long[] {gemm.columns(), gemm.rows()},
-                m,
-                n,
-                inner,
-                a,
-                aRow,
-                aColumn,
-                b,
-                bRow,
-                bColumn,
-                c,
-                accumulate ? 1 : 0);
-    }
-
     @Override
     public void multiply(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix c, boolean accumulate) {
         checkProduct(a, transposeA, b, transposeB, c);
@@ -319,24 +313,46 @@ public final class OpenClBackend extends VectorBackend {
             Buffer product = tensors.borrow((long) m * n);
             queue.write(a, left);
             queue.write(b, right);
-            int aColumns = a.columns();
-            int bColumns = b.columns();
-            gemm(
+            products.multiply(
                     m,
                     n,
                     inner,
-                    left,
-                    transposeA ? 1 : aColumns,
-                    transposeA ? aColumns : 1,
-                    right,
-                    transposeB ? 1 : bColumns,
-                    transposeB ? bColumns : 1,
+                    Operand.of(left, a.columns(), transposeA),
+                    Operand.of(right, b.columns(), transposeB),
                     product,
                     false);
             float[] numbers = new float[m * n];
             queue.read(product, 0, numbers, 0, numbers.length);
             store(numbers, c, accumulate);
         });
+    }
+
+    /**
+     * What the device has stays there, and parameters in training go there; what else it has not is sent if the product is worth the way. Where a product is computed must not
+     * depend on which step of a training is the first since a checkpoint was read, or its bits would.
+     */
+    @Override
+    public void multiply(Tensor a, boolean transposeA, Tensor b, boolean transposeB, Tensor c, boolean accumulate) {
+        int m = c.rows();
+        int n = c.columns();
+        int inner = transposeA ? a.rows() : a.columns();
+        boolean there = belongsThere(a) && belongsThere(b);
+        if (!tensors.inPass() || c.size() == 0 || inner == 0 || !(there || isWorthTheWay(m, n, inner))) {
+            super.multiply(a, transposeA, b, transposeB, c, accumulate);
+            return;
+        }
+        onDevice(() -> products.multiply(
+                m,
+                n,
+                inner,
+                Operand.of(tensors.input(a), a.columns(), transposeA),
+                Operand.of(tensors.input(b), b.columns(), transposeB),
+                accumulate ? tensors.update(c) : tensors.output(c),
+                accumulate));
+    }
+
+    private boolean belongsThere(Tensor x) {
+        return tensors.has(x) || x.isTrainable();
     }
 
     private boolean isWorthTheWay(int m, int n, int inner) {
@@ -415,12 +431,71 @@ public final class OpenClBackend extends VectorBackend {
     }
 
     @Override
+    public void rmsNormBackward(Tensor x, Tensor weight, float epsilon, Tensor dy, Tensor dx, Tensor dWeight) {
+        Optional<Kernel> found = kernel("rms_norm", "rms_norm_backward");
+        if (found.isEmpty()) {
+            super.rmsNormBackward(x, weight, epsilon, dy, dx, dWeight);
+            return;
+        }
+        onDevice(() -> {
+            Kernel kernel = found.get();
+            int rows = x.rows();
+            int columns = x.columns();
+            Buffer inverses = tensors.borrow(rows);
+            launchRows(
+                    kernel,
+                    rows,
+                    columns,
+                    epsilon,
+                    tensors.input(x),
+                    tensors.input(weight),
+                    tensors.input(dy),
+                    tensors.update(dx),
+                    inverses,
+                    new LocalFloats(kernel.lanes()));
+            if (dWeight != null && rows > 0) {
+                Kernel ofWeight = kernels.find("rms_norm", "rms_norm_weight").orElseThrow();
+                int parts = Math.ceilDiv(rows, ROWS_OF_PART);
+                Buffer sums = tensors.borrow((long) parts * columns);
+                queue.launch(
+                        ofWeight.handle(),
+                        new long[] {roundUp(columns, ofWeight.lanes()), parts},
+                        new long[] {ofWeight.lanes(), 1},
+                        rows,
+                        columns,
+                        ROWS_OF_PART,
+                        tensors.input(x),
+                        tensors.input(dy),
+                        inverses,
+                        sums);
+                products.addParts(columns, parts, sums, tensors.update(dWeight), true);
+            }
+        });
+    }
+
+    @Override
     public void swiGlu(Tensor gate, Tensor up, Tensor y) {
         kernel("swiglu", "swiglu")
                 .ifPresentOrElse(
                         kernel -> onDevice(() -> launchEach(
                                 kernel, y.size(), y.size(), tensors.input(gate), tensors.input(up), tensors.output(y))),
                         () -> super.swiGlu(gate, up, y));
+    }
+
+    @Override
+    public void swiGluBackward(Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp) {
+        kernel("swiglu", "swiglu_backward")
+                .ifPresentOrElse(
+                        kernel -> onDevice(() -> launchEach(
+                                kernel,
+                                dy.size(),
+                                dy.size(),
+                                tensors.input(gate),
+                                tensors.input(up),
+                                tensors.input(dy),
+                                tensors.update(dGate),
+                                tensors.update(dUp))),
+                        () -> super.swiGluBackward(gate, up, dy, dGate, dUp));
     }
 
     @Override
@@ -464,6 +539,143 @@ public final class OpenClBackend extends VectorBackend {
             store(numbers, x, false);
             queue.read(sums, 0, logSumExp, offset, x.rows());
         });
+    }
+
+    // ---- Training -----------------------------------------------------------------------------------------------
+
+    /** The kernel of an op whose main operand the device has, or is to have; any other is not sent for it. */
+    private Optional<Kernel> kernel(String file, String name, Tensor operand) {
+        return everything || belongsThere(operand) ? kernel(file, name) : Optional.empty();
+    }
+
+    private Buffer sent(int[] numbers) {
+        Buffer buffer = tensors.borrow(numbers.length);
+        queue.write(MemorySegment.ofArray(numbers), buffer, 0);
+        return buffer;
+    }
+
+    @Override
+    public Tensor embed(Tensor table, int[] tokens) {
+        Optional<Kernel> kernel = tensors.inPass() ? kernel("embedding", "embed", table) : Optional.empty();
+        if (kernel.isEmpty()) {
+            return super.embed(table, tokens);
+        }
+        Tensor y = tensors.result(tokens.length, table.columns());
+        onDevice(() -> launchEach(
+                kernel.get(), y.size(), y.size(), y.columns(), tensors.input(table), sent(tokens), tensors.output(y)));
+        return y;
+    }
+
+    @Override
+    public void embedBackward(int[] tokens, Tensor dy, Tensor dTable) {
+        Optional<Kernel> found = kernel("embedding", "embed_backward", dy);
+        if (found.isEmpty() || tokens.length == 0) {
+            super.embedBackward(tokens, dy, dTable);
+            return;
+        }
+        int[] places = IntStream.range(0, tokens.length)
+                .boxed()
+                .sorted(Comparator.comparingInt(place -> tokens[place]))
+                .mapToInt(place -> place)
+                .toArray();
+        int[] begins = IntStream.range(0, places.length)
+                .filter(i -> i == 0 || tokens[places[i]] != tokens[places[i - 1]])
+                .toArray();
+        int[] firsts = Arrays.copyOf(begins, begins.length + 1);
+        firsts[begins.length] = places.length;
+        onDevice(() -> {
+            Kernel kernel = found.get();
+            queue.launch(
+                    kernel.handle(),
+                    new long[] {roundUp(dy.columns(), kernel.lanes()), begins.length},
+                    new long[] {kernel.lanes(), 1},
+                    dy.columns(),
+                    sent(firsts),
+                    sent(places),
+                    sent(tokens),
+                    tensors.input(dy),
+                    tensors.update(dTable));
+        });
+    }
+
+    @Override
+    public void crossEntropy(Tensor logits, int[] targets, float gradientScale, float[] losses) {
+        Optional<Kernel> found = kernel("cross_entropy", "cross_entropy", logits);
+        if (found.isEmpty() || targets.length == 0) {
+            super.crossEntropy(logits, targets, gradientScale, losses);
+            return;
+        }
+        onDevice(() -> {
+            Kernel kernel = found.get();
+            Buffer ofRows = tensors.borrow(targets.length);
+            launchRows(
+                    kernel,
+                    targets.length,
+                    logits.columns(),
+                    gradientScale,
+                    tensors.update(logits),
+                    sent(targets),
+                    ofRows,
+                    new LocalFloats(kernel.lanes()));
+            queue.read(ofRows, 0, losses, 0, targets.length);
+        });
+    }
+
+    @Override
+    public void adamW(
+            Tensor parameter,
+            Tensor gradient,
+            float gradientScale,
+            Tensor firstMoment,
+            Tensor secondMoment,
+            AdamWStep step) {
+        kernel("adam_w", "adam_w", gradient)
+                .ifPresentOrElse(
+                        kernel -> onDevice(() -> launchEach(
+                                kernel,
+                                parameter.size(),
+                                parameter.size(),
+                                gradientScale,
+                                step.learningRate(),
+                                step.beta1(),
+                                step.beta2(),
+                                (float) (1 / (1 - Math.pow(step.beta1(), step.step()))),
+                                (float) (1 / (1 - Math.pow(step.beta2(), step.step()))),
+                                step.epsilon(),
+                                step.weightDecay(),
+                                tensors.input(gradient),
+                                tensors.update(parameter),
+                                tensors.update(firstMoment),
+                                tensors.update(secondMoment))),
+                        () -> super.adamW(parameter, gradient, gradientScale, firstMoment, secondMoment, step));
+    }
+
+    @Override
+    public double sumOfSquares(Tensor x) {
+        Optional<Kernel> found = kernel("sum_of_squares", "sum_of_squares", x);
+        if (found.isEmpty() || x.size() == 0) {
+            return super.sumOfSquares(x);
+        }
+        Kernel kernel = found.get();
+        int groups = (int) Math.clamp(Math.ceilDiv(x.size(), NUMBERS_OF_GROUP), 1, MOST_GROUPS);
+        float[] sums = new float[groups];
+        onDevice(() -> {
+            Buffer ofGroups = tensors.borrow(groups);
+            queue.launch(
+                    kernel.handle(),
+                    new long[] {(long) groups * kernel.lanes()},
+                    new long[] {kernel.lanes()},
+                    x.size(),
+                    tensors.input(x),
+                    ofGroups,
+                    new LocalFloats(kernel.lanes()));
+            queue.read(ofGroups, 0, sums, 0, groups);
+        });
+        double sum = 0;
+        for (float part : sums) {
+            sum += part;
+        }
+        return sum;
     }
 
     // ---- Attention ----------------------------------------------------------------------------------------------

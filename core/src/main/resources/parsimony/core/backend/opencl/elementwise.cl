@@ -25,3 +25,28 @@ kernel void scale_columns(int count, int columns, global const float *x, global 
         y[i] = x[i] * factors[i % columns];
     }
 }
+
+// y = value
+kernel void fill(int count, float value, global float *y) {
+    int i = get_global_id(0);
+    if (i < count) {
+        y[i] = value;
+    }
+}
+
+// y = the sum of the parts, or y += it; always in the order of the parts, so that the same numbers give the same sum.
+kernel void sum_parts(
+        int count,
+        int parts,
+        int accumulate,
+        global const float *x, // [parts][count]
+        global float *y) {
+    int i = get_global_id(0);
+    if (i < count) {
+        float sum = accumulate ? y[i] : 0;
+        for (int part = 0; part < parts; part++) {
+            sum += x[(size_t) part * count + i];
+        }
+        y[i] = sum;
+    }
+}
