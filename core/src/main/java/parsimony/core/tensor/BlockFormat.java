@@ -2,6 +2,8 @@ package parsimony.core.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
@@ -20,6 +22,14 @@ public enum BlockFormat {
 
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    /** Eight codes at once. */
+    private static final VarHandle CODES = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private static final long LOW_HALVES = 0x0f0f0f0f0f0f0f0fL;
+    /** Adding 128 to a byte flips its highest bit. */
+    private static final long HIGHEST_BITS = 0x8080808080808080L;
 
     private final int weights;
     private final int bytes;
@@ -74,8 +84,8 @@ public enum BlockFormat {
     public void readCodes(MemorySegment source, long start, byte[] target, int offset) {
         switch (this) {
             case Q8_0 -> {
-                for (int i = 0; i < 32; i++) {
-                    target[offset + i] = (byte) (source.get(ValueLayout.JAVA_BYTE, start + 2 + i) + 128);
+                for (int i = 0; i < 32; i += Long.BYTES) {
+                    CODES.set(target, offset + i, source.get(LONG, start + 2 + i) ^ HIGHEST_BITS);
                 }
             }
             case Q4_0 -> readPairs(source, start + 2, 16, target, offset);
@@ -122,12 +132,12 @@ public enum BlockFormat {
         }
     }
 
-    /** Low halves of {@code count} bytes, then their high halves. */
+    /** Low halves of {@code count} bytes, a multiple of eight, then their high halves. */
     private static void readPairs(MemorySegment source, long pairs, int count, byte[] target, int offset) {
-        for (int i = 0; i < count; i++) {
-            int pair = unsigned(source, pairs + i);
-            target[offset + i] = (byte) (pair & 15);
-            target[offset + count + i] = (byte) (pair >> 4);
+        for (int i = 0; i < count; i += Long.BYTES) {
+            long eight = source.get(LONG, pairs + i);
+            CODES.set(target, offset + i, eight & LOW_HALVES);
+            CODES.set(target, offset + count + i, eight >>> 4 & LOW_HALVES);
         }
     }
 

@@ -20,14 +20,12 @@ final class ByteMatrix extends PackedMatrix {
 
     private final ByteKernel kernel;
     private final int wordsPerGroup;
-    private final int groupColumns;
 
     ByteMatrix(AffineGroups storage, Parallel parallel, Gemm gemm) {
-        super(storage, parallel, gemm, ROWS, Integer.BYTES, ROWS * (1 + words(storage)));
+        super(storage, parallel, gemm, ROWS, Integer.BYTES, words(storage), ROWS * (1 + words(storage)));
         wordsPerGroup = words(storage);
         kernel = new ByteKernel(middle, storage.groups(), wordsPerGroup);
-        groupColumns = kernel.groupColumns();
-        pack();
+        pack(middle);
     }
 
     private static int words(AffineGroups storage) {
@@ -35,20 +33,15 @@ final class ByteMatrix extends PackedMatrix {
     }
 
     @Override
-    void packWords(int row, int[] target) {
-        byte[] codes = new byte[storage.columns()];
-        byte[] padded = new byte[groupColumns];
-        storage.readCodes(row, codes, 0);
-        int to = row % ROWS;
-        for (int group = 0; group < storage.groups(); group++) {
-            int first = group * storage.groupSize();
-            int count = Math.min(storage.groupSize(), codes.length - first);
-            System.arraycopy(codes, first, padded, 0, count);
-            Arrays.fill(padded, count, groupColumns, (byte) middle);
-            for (int word = 0; word < wordsPerGroup; word++, to += ROWS) {
-                target[to] = (int) INT.get(padded, Integer.BYTES * word);
+    void packWords(byte[] codes, int stride, int[] packed) {
+        int to = 0;
+        int column = 0;
+        for (int group = 0; group < storage.groups(); group++, to += ROWS) {
+            for (int word = 0; word < wordsPerGroup; word++, column += Integer.BYTES) {
+                for (int row = 0; row < ROWS; row++) {
+                    packed[to++] = (int) INT.get(codes, row * stride + column);
+                }
             }
-            to += ROWS;
         }
     }
 

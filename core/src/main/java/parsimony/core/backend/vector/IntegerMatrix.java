@@ -31,10 +31,17 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     private IntegerMatrix(AffineGroups storage, PackedLayout layout, Parallel parallel, Gemm gemm) {
-        super(storage, parallel, gemm, ROWS, Short.SIZE / layout.bits, ROWS + ROWS / 2 * layout.wordsPerGroup);
+        super(
+                storage,
+                parallel,
+                gemm,
+                ROWS,
+                Short.SIZE / layout.bits,
+                layout.wordsPerGroup,
+                ROWS + ROWS / 2 * layout.wordsPerGroup);
         this.layout = layout;
         kernel = new IntegerKernel(layout);
-        pack();
+        pack(0);
     }
 
     private static PackedLayout layout(AffineGroups storage) {
@@ -43,44 +50,40 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     @Override
-    void packWords(int row, int[] target) {
-        int inStrip = row % ROWS;
-        int vector = inStrip / IntegerKernel.VECTOR_ROWS;
-        int lane = inStrip % IntegerKernel.LANES;
-        int shift = inStrip / IntegerKernel.LANES % 2 * Short.SIZE;
-        short[] words = words(row);
-        int to = vector * IntegerKernel.LANES + lane;
-        int from = 0;
-        for (int group = 0; group < layout.groups; group++) {
-            for (int word = 0; word < layout.wordsPerGroup; word++, to += ROWS / 2) {
-                target[to] |= (words[from++] & 0xffff) << shift;
+    void packWords(byte[] codes, int stride, int[] packed) {
+        int wordsAtOnce = Long.BYTES * layout.bits / Short.SIZE;
+        int higherRow = IntegerKernel.LANES * stride;
+        int to = 0;
+        for (int group = 0; group < layout.groups; group++, to += ROWS) {
+            int column = group * groupColumns;
+            for (int word = 0; word < layout.wordsPerGroup; word += wordsAtOnce, column += Long.BYTES) {
+                int count = Math.min(wordsAtOnce, layout.wordsPerGroup - word);
+                for (int firstRow = 0; firstRow < ROWS; firstRow += IntegerKernel.VECTOR_ROWS) {
+                    int from = firstRow * stride + column;
+                    for (int lane = 0; lane < IntegerKernel.LANES; lane++, from += stride, to++) {
+                        long lower = words((long) LONG.get(codes, from));
+                        long higher = words((long) LONG.get(codes, from + higherRow));
+                        long lanes = lower | higher << Short.SIZE;
+                        packed[to] = (int) lanes;
+                        if (count > 1) {
+                            packed[to + ROWS / 2] = (int) (lanes >>> Integer.SIZE);
+                        }
+                    }
+                }
+                to += (count - 1) * (ROWS / 2);
             }
-            to += ROWS;
         }
     }
 
-    /** The codes of a row, each group's in words of its own, the first in the lowest bits. */
-    private short[] words(int row) {
-        int bits = layout.bits;
-        int wordColumns = Short.SIZE / bits;
-        byte[] codes = new byte[storage.columns() + Long.BYTES];
-        storage.readCodes(row, codes, 0);
-        short[] words = new short[layout.groups * layout.wordsPerGroup];
-        int word = 0;
-        for (int group = 0; group < layout.groups; group++) {
-            int first = group * layout.groupSize;
-            int last = Math.min(first + layout.groupSize, storage.columns());
-            for (int i = 0; i < layout.wordsPerGroup; i++, word++) {
-                int column = first + i * wordColumns;
-                int count = Math.min(wordColumns, last - column);
-                if (count > 0) {
-                    long eight = (long) LONG.get(codes, column);
-                    long present = -1L >>> (Long.SIZE - Byte.SIZE * count);
-                    words[word] = (short) Long.compress(eight & present, bits == 4 ? 0x0f0f0f0fL : 0x0303030303030303L);
-                }
-            }
+    /** Eight codes, a byte each, as words of 16 bits, the first code in the lowest bits: two words, 32 bits apart, of codes of 4 bits, one of codes of 2. */
+    private long words(long codes) {
+        if (layout.bits == 4) {
+            long pairs = (codes | codes >>> 4) & 0x00ff00ff00ff00ffL;
+            return (pairs | pairs >>> 8) & 0x0000ffff0000ffffL;
         }
-        return words;
+        long pairs = (codes | codes >>> 6) & 0x000f000f000f000fL;
+        long fours = (pairs | pairs >>> 12) & 0x000000ff000000ffL;
+        return (fours | fours >>> 24) & 0xffff;
     }
 
     @Override

@@ -2,6 +2,7 @@ package parsimony.core.backend.vector;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicBoolean;
 import parsimony.core.backend.Parallel;
 import parsimony.core.backend.PreparedMatrix;
@@ -19,6 +20,8 @@ import parsimony.core.tensor.Tensor;
  * symmetric grids, none are kept. Rows that fill up a strip have scale 0.
  */
 abstract class PackedMatrix implements PreparedMatrix {
+    private static final int CACHE_LINE = 64;
+
     final AffineGroups storage;
     final Parallel parallel;
     final Gemm gemm;
@@ -30,20 +33,36 @@ abstract class PackedMatrix implements PreparedMatrix {
     private final int wordColumns;
     private final int groupInts;
     private final int stripInts;
+    /** Columns of a group, with those that only fill its last word. */
+    final int groupColumns;
+    /** Bytes from one row's codes to the next one's while a strip is packed. */
+    private final int codesStride;
+
     final MemorySegment data;
 
     /**
      * @param stripRows rows side by side
      * @param wordColumns codes in a word
+     * @param wordsPerGroup words of a row and group
      * @param groupInts what a group takes in a strip: its words, and the scales of its rows
      */
-    PackedMatrix(AffineGroups storage, Parallel parallel, Gemm gemm, int stripRows, int wordColumns, int groupInts) {
+    PackedMatrix(
+            AffineGroups storage,
+            Parallel parallel,
+            Gemm gemm,
+            int stripRows,
+            int wordColumns,
+            int wordsPerGroup,
+            int groupInts) {
         this.storage = storage;
         this.parallel = parallel;
         this.gemm = gemm;
         this.stripRows = stripRows;
         this.wordColumns = wordColumns;
         this.groupInts = groupInts;
+        groupColumns = wordsPerGroup * wordColumns;
+        // An odd number of cache lines: rows a power of two apart would all compete for a few places in the cache.
+        codesStride = (Gemm.ceilDivide(storage.groups() * groupColumns, CACHE_LINE) | 1) * CACHE_LINE;
         middle = 1 << (storage.bits() - 1);
         boolean isCentred =
                 storage instanceof BlockStorage stored && stored.blocks().zeroPoint() == middle;
@@ -84,29 +103,68 @@ abstract class PackedMatrix implements PreparedMatrix {
         return Math.fma(storage.scale(row, group), middle, storage.offset(row, group));
     }
 
-    /** Fills {@link #data}; to be called once the subclass is ready for {@link #packWords}. */
-    final void pack() {
-        int groups = storage.groups();
+    /**
+     * Fills {@link #data}; to be called once the subclass is ready for {@link #packWords}.
+     *
+     * @param filling the code of columns that only fill up words
+     */
+    final void pack(int filling) {
         parallel.run(strips(), strip -> {
-            int[] packed = new int[stripInts];
-            for (int row = strip * stripRows; row < lastRow(strip); row++) {
-                packWords(row, packed);
-                int lane = row % stripRows;
-                for (int group = 0; group < groups; group++) {
-                    packed[(group + 1) * groupInts - stripRows + lane] =
-                            Float.floatToRawIntBits(storage.scale(row, group));
-                    if (hasOffsets) {
-                        packed[groups * groupInts + group * stripRows + lane] =
-                                Float.floatToRawIntBits(offset(row, group));
-                    }
-                }
+            Scratch scratch = Scratch.get();
+            byte[] codes = scratch.codes(stripRows * codesStride + Long.BYTES);
+            int[] packed = scratch.packed(stripInts);
+            if ((strip + 1) * stripRows > storage.rows()) {
+                Arrays.fill(codes, 0, stripRows * codesStride, (byte) 0);
+                Arrays.fill(packed, 0, stripInts, 0);
             }
-            MemorySegment.copy(packed, 0, data, ValueLayout.JAVA_INT, strip(strip), packed.length);
+            readCodes(strip, (byte) filling, codes);
+            packWords(codes, codesStride, packed);
+            packScales(strip, packed);
+            MemorySegment.copy(packed, 0, data, ValueLayout.JAVA_INT, strip(strip), stripInts);
         });
     }
 
-    /** Writes the words of a row to {@code target}, which holds its strip alone. */
-    abstract void packWords(int row, int[] target);
+    /** The codes of a strip, {@link #codesStride} from row to row, each group of them in whole words. */
+    private void readCodes(int strip, byte filling, byte[] codes) {
+        int groupSize = storage.groupSize();
+        int columns = storage.columns();
+        boolean isFilled = groupColumns > groupSize || columns % groupSize != 0;
+        byte[] unfilled = isFilled ? new byte[columns] : null;
+        int to = 0;
+        for (int row = strip * stripRows; row < lastRow(strip); row++, to += codesStride) {
+            if (!isFilled) {
+                storage.readCodes(row, codes, to);
+                continue;
+            }
+            storage.readCodes(row, unfilled, 0);
+            Arrays.fill(codes, to, to + storage.groups() * groupColumns, filling);
+            for (int group = 0; group < storage.groups(); group++) {
+                int first = group * groupSize;
+                int count = Math.min(groupSize, columns - first);
+                System.arraycopy(unfilled, first, codes, to + group * groupColumns, count);
+            }
+        }
+    }
+
+    /**
+     * Writes the words of a strip, and leaves room for the scales behind those of each group.
+     *
+     * @param codes of its rows, {@code stride} from one to the next, each group of them in whole words; eight bytes behind the last row can be read too
+     */
+    abstract void packWords(byte[] codes, int stride, int[] packed);
+
+    private void packScales(int strip, int[] packed) {
+        int groups = storage.groups();
+        for (int row = strip * stripRows; row < lastRow(strip); row++) {
+            int lane = row % stripRows;
+            for (int group = 0; group < groups; group++) {
+                packed[(group + 1) * groupInts - stripRows + lane] = Float.floatToRawIntBits(storage.scale(row, group));
+                if (hasOffsets) {
+                    packed[groups * groupInts + group * stripRows + lane] = Float.floatToRawIntBits(offset(row, group));
+                }
+            }
+        }
+    }
 
     final int strips() {
         return Gemm.ceilDivide(storage.rows(), stripRows);

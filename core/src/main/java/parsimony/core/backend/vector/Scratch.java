@@ -22,6 +22,8 @@ final class Scratch {
     private float[] inputSums = {};
     private float[] outputs = {};
     private int[] integerSums = {};
+    private byte[] codes = {};
+    private int[] packed = {};
 
     private Scratch() {}
 
@@ -68,10 +70,26 @@ final class Scratch {
 
     /** For sums of integers before they are scaled. */
     int[] integerSums(int size) {
-        if (integerSums.length < size) {
-            integerSums = new int[size];
-        }
+        integerSums = enough(integerSums, size);
         return integerSums;
+    }
+
+    /** For codes of weights on their way to words. */
+    byte[] codes(int size) {
+        if (codes.length < size) {
+            codes = new byte[size];
+        }
+        return codes;
+    }
+
+    /** For packed words on their way to native memory. */
+    int[] packed(int size) {
+        packed = enough(packed, size);
+        return packed;
+    }
+
+    private static int[] enough(int[] buffer, int size) {
+        return buffer.length < size ? new int[size] : buffer;
     }
 
     private static float[] enough(float[] buffer, int size) {

@@ -121,6 +121,8 @@ class PackedMatrixTest {
             assertMultiplies(grid(33, 129, bits, -1, symmetric));
             assertMultiplies(grid(97, 150, bits, 50, symmetric));
             assertMultiplies(grid(5, 40, bits, 3, symmetric));
+            // An odd number of words a group, which are packed two at a time.
+            assertMultiplies(grid(37, 60, bits, 20, symmetric));
         }
         assertMultiplies(grid(300, 520, bits, 128, false));
         // Panels of 256 columns end within a word.
