@@ -19,7 +19,7 @@ import parsimony.core.technique.Paper;
  * prompt; and a long prompt is read in several passes, with a choice after each.
  *
  * <p>Try: {@code h2o:heavy=0.1,recent=0.1} beside {@code window:recent=0.2}: on the embedded model, whose attention is mostly for neighbours, the window is ahead on
- * ordinary text, but of a name that was declared long ago it knows nothing, where heavy hitters remember.
+ * ordinary text at this budget, but of a name that was declared long ago it knows nothing, where heavy hitters remember.
  */
 @Paper(survey = 111)
 public final class H2o extends CacheTechnique<H2o.Options> {

@@ -1,6 +1,7 @@
 package parsimony.benchmarks.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,6 +12,9 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import parsimony.core.backend.opencl.OpenClDevice;
 import parsimony.core.io.AdapterFile;
 
 class FineTuneTest {
@@ -93,6 +97,33 @@ class FineTuneTest {
         Cli.Outcome again = tune("ia3", 6, output).succeeds();
         assertThat(again.err()).contains("going on after step 6");
         assertThat(output.resolve("adapter/adapter_model.safetensors")).hasBinaryContent(adapter);
+    }
+
+    /** Of what these do, some is done on the device and some on the processor, for which numbers go back and forth. */
+    @ParameterizedTest
+    @ValueSource(strings = {"full-finetuning", "lora:rank=2", "qlora:rank=2", "adalora", "ia3", "prefix", "prompt", "lomo", "mezo"})
+    void aDeviceLearnsWhatTheProcessorLearns(String method) throws IOException {
+        OpenClDevice.open().close();
+        List<Double> ends = new ArrayList<>();
+        for (String backend : List.of("vector", "opencl")) {
+            Path output = folder.resolve(backend);
+            tune(
+                            "--method",
+                            method,
+                            "--context",
+                            64,
+                            "--tokens-per-step",
+                            128,
+                            "--steps",
+                            3,
+                            "--backend",
+                            backend,
+                            "--output",
+                            output)
+                    .succeeds();
+            ends.add(bits(Files.readAllLines(output.resolve("validation.csv")).getLast()));
+        }
+        assertThat(ends.getLast()).isCloseTo(ends.getFirst(), within(1e-3));
     }
 
     @Test

@@ -94,6 +94,9 @@ final class DeviceProducts {
         long tiles = (long) Math.ceilDiv(m, tile) * Math.ceilDiv(n, tile);
         long wanted = (long) TILES_PER_UNIT * queue.device().computeUnits();
         int pieces = 1;
+        if (kernels.find("elementwise", "sum_parts").isEmpty()) {
+            return pieces;
+        }
         while (tiles * pieces < wanted && inner % (2 * pieces) == 0 && inner / (2 * pieces) >= LEAST_PIECE) {
             pieces *= 2;
         }

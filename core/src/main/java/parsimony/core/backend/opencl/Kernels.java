@@ -26,6 +26,8 @@ final class Kernels implements AutoCloseable {
 
     /** Inner size of the tiles of a product. */
     private static final int GEMM_DEPTH = 16;
+    /** Neighbours of a column that a work item computes, as gemm.cl has it. */
+    private static final int GEMM_HEIGHT = 4;
     /** Neighbours of a row that a work item computes. */
     private static final int GEMM_WIDTH = 4;
     /** The same for a processor, whose vectors are an item's own. */
@@ -91,14 +93,18 @@ final class Kernels implements AutoCloseable {
      */
     record Gemm(Kernel kernel, int tileRows, int tileColumns, int itemsAcross, int itemsDown) {}
 
-    /** @param parts pieces, in each direction, of what an item computes */
+    /**
+     * What a group computes.
+     *
+     * @param parts pieces, in each direction, of what an item computes
+     */
     private record GemmTile(int rows, int columns, int parts) {
         int across(int width) {
             return columns / (width * parts);
         }
 
         int down() {
-            return rows / (4 * parts);
+            return rows / (GEMM_HEIGHT * parts);
         }
 
         long items(int width) {
@@ -106,7 +112,7 @@ final class Kernels implements AutoCloseable {
         }
 
         long bytes(int width) {
-            return (long) GEMM_DEPTH * (rows + 4 + columns + width) * Float.BYTES;
+            return (long) GEMM_DEPTH * (rows + GEMM_HEIGHT + columns + width) * Float.BYTES;
         }
 
         String options(int width) {
@@ -268,10 +274,14 @@ final class Kernels implements AutoCloseable {
         return Optional.of(new Attention(tiled.get(), lanes, slots));
     }
 
-    /** Whether there is a kernel of attention at all. */
+    /** Whether there are kernels of attention at all: those that write and those that learn. */
     boolean haveAttention() {
-        return find("attention", "attend").isPresent()
+        boolean writes = find("attention", "attend").isPresent()
                 || find("attention_plain", "attend").isPresent();
+        return writes
+                && gemm().isPresent()
+                && find("softmax", "softmax_causal").isPresent()
+                && find("softmax", "softmax_causal_backward").isPresent();
     }
 
     private Optional<Integer> attentionTile(int headSize) {

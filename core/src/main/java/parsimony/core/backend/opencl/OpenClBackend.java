@@ -24,10 +24,10 @@ import parsimony.core.tensor.TensorStorage;
 import parsimony.core.tensor.WeightStorage;
 
 /**
- * Forward passes on a graphics card of any vendor, or on whatever else has an OpenCL 1.2 driver. Weights are sent once, by {@link #prepare}; inside a {@linkplain #pass pass} the
- * activations stay on the device, so that a decode step sends a token's embedding and angles and gets logits back. Outside of one, only products that are
- * worth the way go there. Steps of training stay there as well: gradients, moments and weights come home at checkpoints. What the device has no kernel for is the vector
- * backend's: tensors come home for that.
+ * Forward passes and training on a graphics card of any vendor, or on whatever else has an OpenCL 1.2 driver. Weights are sent once, by {@link #prepare}; inside a {@linkplain
+ * #pass pass} the activations stay on the device, so that a decode step sends a token's embedding and angles and gets logits back, and a step of training sends tokens and gets losses
+ * back: gradients, moments and parameters come home when the pass around the steps ends. Outside of one, only products that are worth the way go there. What the device has no kernel
+ * for is the vector backend's: tensors come home for that.
  */
 public final class OpenClBackend extends VectorBackend {
     /** Multiply-adds from which on a product of the host's matrices is worth the way to the device and back. */
@@ -432,7 +432,7 @@ public final class OpenClBackend extends VectorBackend {
 
     @Override
     public void rmsNormBackward(Tensor x, Tensor weight, float epsilon, Tensor dy, Tensor dx, Tensor dWeight) {
-        Optional<Kernel> found = kernel("rms_norm", "rms_norm_backward");
+        Optional<Kernel> found = kernel("elementwise", "sum_parts").flatMap(sums -> kernel("rms_norm", "rms_norm_backward"));
         if (found.isEmpty()) {
             super.rmsNormBackward(x, weight, epsilon, dy, dx, dWeight);
             return;
