@@ -101,7 +101,18 @@ class FineTuneTest {
 
     /** Of what these do, some is done on the device and some on the processor, for which numbers go back and forth. */
     @ParameterizedTest
-    @ValueSource(strings = {"full-finetuning", "lora:rank=2", "qlora:rank=2", "adalora", "ia3", "prefix", "prompt", "lomo", "mezo"})
+    @ValueSource(
+            strings = {
+                "full-finetuning",
+                "lora:rank=2",
+                "qlora:rank=2",
+                "adalora",
+                "ia3",
+                "prefix",
+                "prompt",
+                "lomo",
+                "mezo"
+            })
     void aDeviceLearnsWhatTheProcessorLearns(String method) throws IOException {
         OpenClDevice.open().close();
         List<Double> ends = new ArrayList<>();

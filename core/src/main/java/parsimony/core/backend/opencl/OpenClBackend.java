@@ -432,7 +432,8 @@ public final class OpenClBackend extends VectorBackend {
 
     @Override
     public void rmsNormBackward(Tensor x, Tensor weight, float epsilon, Tensor dy, Tensor dx, Tensor dWeight) {
-        Optional<Kernel> found = kernel("elementwise", "sum_parts").flatMap(sums -> kernel("rms_norm", "rms_norm_backward"));
+        Optional<Kernel> found =
+                kernel("elementwise", "sum_parts").flatMap(sums -> kernel("rms_norm", "rms_norm_backward"));
         if (found.isEmpty()) {
             super.rmsNormBackward(x, weight, epsilon, dy, dx, dWeight);
             return;
