@@ -37,17 +37,15 @@ class PruningQualityTest {
     }
 
     /**
-     * In per cent of the dense model's bits per byte, and in nats of divergence, at 50 %, 4:8 and 2:4:
+     * Loss in per cent of the dense model's bits per byte, and divergence in nats, as {@code compare} measures them on 64 kB, at 50 % and 2:4:
      *
      * <ul>
-     * <li>magnitude 3.9, 8.4, 11.7; 0.087, 0.161, 0.230
-     * <li>Wanda 4.0, 7.8, 10.7; 0.083, 0.142, 0.208; on another draw of the calibration text 4.2, 7.5, 10.8; 0.082, 0.137, 0.208
-     * <li>SparseGPT 2.4; 0.056; on the other draw 2.2; 0.052
+     * <li>magnitude 11.8, 34.0; 0.192, 0.507
+     * <li>Wanda 8.4, 27.2; 0.151, 0.423
+     * <li>SparseGPT 5.7, 18.5; 0.115, 0.306
      * </ul>
      *
-     * <p>So Wanda is ahead of magnitude with either pattern, and nearer to the dense model's predictions everywhere, but at 50 % it loses a little more in bits per
-     * byte. That is no noise of a small text: on 300 kB it is 4.6 against 4.4 %, 1.06 ± 0.03 times as much, with divergences of 0.086 and 0.093. It was not looked into
-     * further; one difference is that magnitude has one threshold for a matrix, as in the authors' code, while Wanda takes equally many weights from each output.
+     * <p>Of a model of this shape that had read a seventh of the text, half of the weights were worth 3.9, 4.0 and 2.4 %, and Wanda came behind magnitude.
      */
     @Test
     void whoKnowsMoreLosesLessAndPatternsCost() {
@@ -57,15 +55,9 @@ class PruningQualityTest {
         for (int i = 0; i < magnitude.size(); i++) {
             assertThat(wanda.get(i).divergence()).isLessThan(magnitude.get(i).divergence());
             assertThat(sparseGpt.get(i).divergence()).isLessThan(wanda.get(i).divergence());
-            assertThat(sparseGpt.get(i).bitsPerByte())
-                    .isLessThan(Math.min(
-                            wanda.get(i).bitsPerByte(), magnitude.get(i).bitsPerByte()));
-        }
-        for (int i = 1; i < magnitude.size(); i++) {
             assertThat(wanda.get(i).bitsPerByte()).isLessThan(magnitude.get(i).bitsPerByte());
+            assertThat(sparseGpt.get(i).bitsPerByte()).isLessThan(wanda.get(i).bitsPerByte());
         }
-        assertThat(wanda.getFirst().bitsPerByte())
-                .isLessThan(1.15 * magnitude.getFirst().bitsPerByte());
     }
 
     @Test

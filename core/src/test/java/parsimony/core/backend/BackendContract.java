@@ -145,7 +145,7 @@ public abstract class BackendContract {
     }
 
     @Test
-    void multipliesWholeTensors() {
+    void multiplies_whole_tensors() {
         for (int m : new int[] {1, 5, 70}) {
             for (int options = 0; options < 8; options++) {
                 boolean transposeA = (options & 1) != 0;
@@ -166,7 +166,7 @@ public abstract class BackendContract {
     }
 
     @Test
-    void embedsTokensOfWhichSomeRepeat() {
+    void embeds_tokens_of_which_some_repeat() {
         Tensor table = tensor(7, 33);
         int[] tokens = {3, 0, 6, 3, 3, 1, 6};
         for (int count : new int[] {0, 1, tokens.length}) {

@@ -72,7 +72,7 @@ class DeviceTrainingTest {
     }
 
     @Test
-    void itGoesAsOnTheHost() {
+    void it_goes_as_on_the_host() {
         for (boolean tied : new boolean[] {true, false}) {
             Transformer there = Transformer.random(config(tied), 3);
             Transformer here = Transformer.random(config(tied), 3);
@@ -97,7 +97,7 @@ class DeviceTrainingTest {
     }
 
     @Test
-    void onlyLossesAndNormsComeBackAndMemoryStaysTheSame() {
+    void only_losses_and_norms_come_back_and_memory_stays_the_same() {
         try (OpenClBackend backend = OpenClDevice.open()) {
             Trainer trainer = trainer(Transformer.random(config(true), 3), backend);
             List<Long> down = new ArrayList<>();
@@ -122,7 +122,7 @@ class DeviceTrainingTest {
     }
 
     @Test
-    void aResumedTrainingEndsWithTheSameBits(@TempDir Path folder) throws IOException {
+    void a_resumed_training_ends_with_the_same_bits(@TempDir Path folder) throws IOException {
         try (OpenClBackend backend = OpenClDevice.open()) {
             Transformer undisturbed = Transformer.random(config(true), 3);
             Transformer stopped = Transformer.random(config(true), 3);
