@@ -91,7 +91,7 @@ class CacheQualityTest {
      * </ul>
      *
      * <p>So sinks are worth having, as the paper finds, and heavy hitters only where half of the entries stay. A model of the same shape that had read a seventh as much had no sinks, and its window was
-     * ahead at every budget.
+     * ahead of the heavy hitters at every budget.
      */
     @Test
     void smallerBudgetsLoseMore() {
