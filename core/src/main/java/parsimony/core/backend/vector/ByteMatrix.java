@@ -46,7 +46,12 @@ final class ByteMatrix extends PackedMatrix {
     }
 
     @Override
-    void multiplyFew(float[] x, int batch, float[] y) {
+    void multiply(float[] x, int batch, float[] y) {
+        int in = storage.columns();
+        if (batch > Matvec.VECTORS_AT_MOST) {
+            gemm.multiply(batch, storage.rows(), in, x, in, this::decodePanel, y, storage.rows());
+            return;
+        }
         float[] inputs = padded(x, batch);
         float[] sums = hasOffsets ? groupSums(inputs, batch) : null;
         forStrips(
@@ -120,16 +125,24 @@ final class ByteMatrix extends PackedMatrix {
         }
     }
 
-    @Override
-    void decode(int firstRow, int group, int firstWord, int count, float[] panel, int panelAt) {
-        int strip = firstRow / ROWS;
-        kernel.decode(
-                data,
-                strip(strip) + group * kernel.groupBytes(),
-                hasOffsets ? offsets(strip) + 4L * ROWS * group : -1,
-                firstWord,
-                count,
-                panel,
-                panelAt);
+    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
+    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
+        int groupSize = storage.groupSize();
+        int last = firstColumn + columns;
+        long strip = strip(firstRow / ROWS);
+        for (int column = firstColumn; column < last; column = (column / groupSize + 1) * groupSize) {
+            int group = column / groupSize;
+            int inGroup = column - group * groupSize;
+            int end = Math.min(last - group * groupSize, groupSize);
+            int word = inGroup / Integer.BYTES;
+            kernel.decode(
+                    data,
+                    strip + group * kernel.groupBytes(),
+                    hasOffsets ? offsets(firstRow / ROWS) + 4L * ROWS * group : -1,
+                    word,
+                    Gemm.ceilDivide(end, Integer.BYTES) - word,
+                    panel,
+                    panelOffset + (column - firstColumn - inGroup % Integer.BYTES) * MicroKernel.WIDTH);
+        }
     }
 }

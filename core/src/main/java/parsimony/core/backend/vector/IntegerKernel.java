@@ -1,6 +1,7 @@
 package parsimony.core.backend.vector;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -23,6 +24,7 @@ import jdk.incubator.vector.VectorSpecies;
 final class IntegerKernel {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_PREFERRED;
     static final int LANES = SPECIES.length();
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final long VECTOR_BYTES = 4L * LANES;
@@ -33,6 +35,8 @@ final class IntegerKernel {
     static final int ROWS = 2 * VECTOR_ROWS;
     /** Vectors of inputs that {@link #multiplyTile} multiplies by. */
     static final int VECTORS = 4;
+    /** Vectors of inputs that {@link #multiplySpread} multiplies by. */
+    static final int SPREAD_VECTORS = 8;
     /** Ints that hold the sums of {@link #ROWS} rows. */
     static final int SUMS = 2 * LANES;
 
@@ -43,6 +47,7 @@ final class IntegerKernel {
     private final int placesPerWord;
     private final int wordsPerGroup;
     private final int wordsPerBlock;
+    private final int columnsPerBlock;
     private final int blocksPerGroup;
 
     IntegerKernel(PackedLayout layout) {
@@ -54,6 +59,7 @@ final class IntegerKernel {
         int code = (1 << bits) - 1;
         mask = code << 16 | code;
         placesPerWord = 16 / bits;
+        columnsPerBlock = layout.columnsPerBlock;
         blocksPerGroup = layout.blocksPerGroup;
     }
 
@@ -151,11 +157,10 @@ final class IntegerKernel {
             int[] starts,
             int startsAt,
             int[] sums) {
-        int columns = wordsPerBlock * placesPerWord;
         int input = inputsAt;
         int inGroup = first % blocksPerGroup;
         long at = words(strip, first);
-        for (int block = first; block < last; block++, input += (VECTORS - 1) * columns) {
+        for (int block = first; block < last; block++) {
             int start = startsAt + (block - first) * VECTORS;
             ShortVector sum00 = broadcast(starts, start);
             ShortVector sum01 = sum00;
@@ -168,19 +173,19 @@ final class IntegerKernel {
             for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
                 IntVector word0 = word(data, at);
                 IntVector word1 = word(data, at + VECTOR_BYTES);
-                for (int place = 0; place < placesPerWord; place++, input++) {
+                for (int place = 0; place < placesPerWord; place++, input += VECTORS) {
                     ShortVector codes0 = codes(word0);
                     ShortVector codes1 = codes(word1);
                     ShortVector x = broadcast(inputs, input);
                     sum00 = codes0.mul(x).add(sum00);
                     sum01 = codes1.mul(x).add(sum01);
-                    x = broadcast(inputs, input + columns);
+                    x = broadcast(inputs, input + 1);
                     sum10 = codes0.mul(x).add(sum10);
                     sum11 = codes1.mul(x).add(sum11);
-                    x = broadcast(inputs, input + 2 * columns);
+                    x = broadcast(inputs, input + 2);
                     sum20 = codes0.mul(x).add(sum20);
                     sum21 = codes1.mul(x).add(sum21);
-                    x = broadcast(inputs, input + 3 * columns);
+                    x = broadcast(inputs, input + 3);
                     sum30 = codes0.mul(x).add(sum30);
                     sum31 = codes1.mul(x).add(sum31);
                     word0 = word0.lanewise(VectorOperators.LSHR, bits);
@@ -204,86 +209,162 @@ final class IntegerKernel {
     }
 
     /**
-     * Decodes some words of {@link #VECTOR_ROWS} rows to a part of a panel `[columns, VECTOR_ROWS]`, as {@link MicroKernel} reads it.
+     * Spreads the codes of the blocks [first, last) of columns, less the middle, over lanes of 16 bits, for {@link #multiplySpread}.
      *
-     * @param words where the first of them lies
-     * @param scales where the rows' scales of the group lie
-     * @param offsets where their offsets lie, or −1 if there are none
+     * @param packed room for {@link #packedSize} numbers: copied at once they come from memory faster than word by word
+     * @param codes gets `[columns, ROWS]` of them
      */
-    void decode(MemorySegment data, long words, int count, long scales, long offsets, float[] panel, int panelAt) {
-        decodeHalf(data, words, count, 0, scales, offsets, panel, panelAt);
-        long next = offsets < 0 ? -1 : offsets + VECTOR_BYTES;
-        decodeHalf(data, words, count, Short.SIZE, scales + VECTOR_BYTES, next, panel, panelAt + LANES);
+    void spread(MemorySegment data, long strip, int first, int last, int[] packed, int[] codes) {
+        long from = words(strip, first);
+        int size = (int) (words(strip, last) - from) / Integer.BYTES;
+        MemorySegment.copy(data, ValueLayout.JAVA_INT, from, packed, 0, size);
+        int inGroup = first % blocksPerGroup;
+        int at = 0;
+        for (int block = first, to = 0; block < last; block++, to += columnsPerBlock * SUMS) {
+            spread(packed, at, codes, to);
+            at += wordsPerBlock * SUMS;
+            if (++inGroup == blocksPerGroup) {
+                inGroup = 0;
+                at += ROWS;
+            }
+        }
     }
 
-    private void decodeHalf(
-            MemorySegment data,
-            long words,
-            int count,
-            int shift,
-            long scales,
-            long offsets,
-            float[] panel,
-            int panelAt) {
-        FloatVector scale = scales(data, scales);
-        FloatVector offset = offsets < 0 ? FloatVector.zero(SPECIES) : scales(data, offsets);
-        int to = panelAt;
-        for (int i = 0; i < count; i++) {
-            IntVector word = word(data, words + 2 * VECTOR_BYTES * i).lanewise(VectorOperators.LSHR, shift);
-            for (int place = 0; place < placesPerWord; place++, to += VECTOR_ROWS) {
-                FloatVector codes =
-                        (FloatVector) word.and(mask & 0xffff).sub(middle).convert(VectorOperators.I2F, 0);
-                codes.fma(scale, offset).intoArray(panel, to);
+    /** Ints that some blocks take, the scales of their groups included. */
+    int packedSize(int blocks) {
+        return blocks * (wordsPerBlock * SUMS + ROWS);
+    }
+
+    private void spread(int[] packed, int at, int[] codes, int to) {
+        ShortVector middles = broadcast(middle);
+        for (int i = 0; i < wordsPerBlock * SUMS; i += LANES) {
+            IntVector word = IntVector.fromArray(INTS, packed, at + i);
+            int code = to + i / SUMS * placesPerWord * SUMS + i % SUMS;
+            for (int place = 0; place < placesPerWord; place++, code += SUMS) {
+                codes(word).sub(middles).reinterpretAsInts().intoArray(codes, code);
                 word = word.lanewise(VectorOperators.LSHR, bits);
             }
         }
     }
 
+    /** Copies the scales of the blocks [first, last), `[blocks, ROWS]`. */
+    void copyScales(MemorySegment data, long strip, int first, int last, float[] scales) {
+        for (int block = first, to = 0; block < last; block++, to += ROWS) {
+            MemorySegment.copy(data, ValueLayout.JAVA_FLOAT, scalesOf(strip, block), scales, to, ROWS);
+        }
+    }
+
     /**
-     * Adds scale · input scale · sum of the blocks [first, last) of columns to one vector of outputs.
+     * Adds up (code − middle) · q of some blocks of columns for a tile of {@link #VECTORS} vectors.
      *
-     * @param sums from {@code sumsAt} on, every {@code vectors} · {@link #SUMS}
-     * @param scales of the inputs, from {@code scalesAt} on, every {@code vectors}
+     * @param codes of these blocks, as {@link #spread} left them
+     * @param sums gets for each block and vector the sum, as 16 bits of each row
      */
-    void scale(
-            MemorySegment data,
-            long strip,
-            int first,
-            int last,
-            int[] sums,
-            int sumsAt,
-            float[] scales,
-            int scalesAt,
-            int vectors,
-            float[] y,
-            int yAt) {
-        FloatVector total0 = FloatVector.fromArray(SPECIES, y, yAt);
-        FloatVector total1 = FloatVector.fromArray(SPECIES, y, yAt + LANES);
-        FloatVector total2 = FloatVector.fromArray(SPECIES, y, yAt + 2 * LANES);
-        FloatVector total3 = FloatVector.fromArray(SPECIES, y, yAt + 3 * LANES);
-        int inGroup = first % blocksPerGroup;
-        long at = scalesOf(strip, first);
-        int from = sumsAt;
-        int input = scalesAt;
-        for (int block = first; block < last; block++) {
-            FloatVector inputScale = FloatVector.broadcast(SPECIES, scales[input]);
-            IntVector sum = IntVector.fromArray(INTS, sums, from);
-            total0 = low(sum).mul(inputScale).fma(scales(data, at), total0);
-            total1 = high(sum).mul(inputScale).fma(scales(data, at + VECTOR_BYTES), total1);
-            sum = IntVector.fromArray(INTS, sums, from + LANES);
-            total2 = low(sum).mul(inputScale).fma(scales(data, at + 2 * VECTOR_BYTES), total2);
-            total3 = high(sum).mul(inputScale).fma(scales(data, at + 3 * VECTOR_BYTES), total3);
-            from += vectors * SUMS;
-            input += vectors;
-            if (++inGroup == blocksPerGroup) {
-                inGroup = 0;
-                at += groupBytes();
+    void multiplySpread(int[] codes, int blocks, int[] inputs, int inputsAt, int[] sums) {
+        int input = inputsAt;
+        int code = 0;
+        for (int to = 0; to < blocks * SPREAD_VECTORS * SUMS; to += SPREAD_VECTORS * SUMS) {
+            ShortVector sum00 = ShortVector.zero(SHORTS);
+            ShortVector sum01 = sum00;
+            ShortVector sum10 = sum00;
+            ShortVector sum11 = sum00;
+            ShortVector sum20 = sum00;
+            ShortVector sum21 = sum00;
+            ShortVector sum30 = sum00;
+            ShortVector sum31 = sum00;
+            ShortVector sum40 = sum00;
+            ShortVector sum41 = sum00;
+            ShortVector sum50 = sum00;
+            ShortVector sum51 = sum00;
+            ShortVector sum60 = sum00;
+            ShortVector sum61 = sum00;
+            ShortVector sum70 = sum00;
+            ShortVector sum71 = sum00;
+            for (int i = 0; i < columnsPerBlock; i++, code += SUMS, input += SPREAD_VECTORS) {
+                ShortVector codes0 = IntVector.fromArray(INTS, codes, code).reinterpretAsShorts();
+                ShortVector codes1 =
+                        IntVector.fromArray(INTS, codes, code + LANES).reinterpretAsShorts();
+                ShortVector x = broadcast(inputs, input);
+                sum00 = codes0.mul(x).add(sum00);
+                sum01 = codes1.mul(x).add(sum01);
+                x = broadcast(inputs, input + 1);
+                sum10 = codes0.mul(x).add(sum10);
+                sum11 = codes1.mul(x).add(sum11);
+                x = broadcast(inputs, input + 2);
+                sum20 = codes0.mul(x).add(sum20);
+                sum21 = codes1.mul(x).add(sum21);
+                x = broadcast(inputs, input + 3);
+                sum30 = codes0.mul(x).add(sum30);
+                sum31 = codes1.mul(x).add(sum31);
+                x = broadcast(inputs, input + 4);
+                sum40 = codes0.mul(x).add(sum40);
+                sum41 = codes1.mul(x).add(sum41);
+                x = broadcast(inputs, input + 5);
+                sum50 = codes0.mul(x).add(sum50);
+                sum51 = codes1.mul(x).add(sum51);
+                x = broadcast(inputs, input + 6);
+                sum60 = codes0.mul(x).add(sum60);
+                sum61 = codes1.mul(x).add(sum61);
+                x = broadcast(inputs, input + 7);
+                sum70 = codes0.mul(x).add(sum70);
+                sum71 = codes1.mul(x).add(sum71);
+            }
+            sum00.reinterpretAsInts().intoArray(sums, to);
+            sum01.reinterpretAsInts().intoArray(sums, to + LANES);
+            sum10.reinterpretAsInts().intoArray(sums, to + 2 * LANES);
+            sum11.reinterpretAsInts().intoArray(sums, to + 3 * LANES);
+            sum20.reinterpretAsInts().intoArray(sums, to + 4 * LANES);
+            sum21.reinterpretAsInts().intoArray(sums, to + 5 * LANES);
+            sum30.reinterpretAsInts().intoArray(sums, to + 6 * LANES);
+            sum31.reinterpretAsInts().intoArray(sums, to + 7 * LANES);
+            sum40.reinterpretAsInts().intoArray(sums, to + 8 * LANES);
+            sum41.reinterpretAsInts().intoArray(sums, to + 9 * LANES);
+            sum50.reinterpretAsInts().intoArray(sums, to + 10 * LANES);
+            sum51.reinterpretAsInts().intoArray(sums, to + 11 * LANES);
+            sum60.reinterpretAsInts().intoArray(sums, to + 12 * LANES);
+            sum61.reinterpretAsInts().intoArray(sums, to + 13 * LANES);
+            sum70.reinterpretAsInts().intoArray(sums, to + 14 * LANES);
+            sum71.reinterpretAsInts().intoArray(sums, to + 15 * LANES);
+        }
+    }
+
+    /**
+     * Adds scale · input scale · sum of some blocks of columns to the outputs of a tile of {@link #VECTORS} vectors.
+     *
+     * @param scales of these blocks, as {@link #copyScales} left them
+     * @param sums as {@link #multiplyTile} or {@link #multiplySpread} left them
+     * @param inputScales of each block and vector, from {@code at} on
+     */
+    void scaleTile(
+            float[] scales, int blocks, int[] sums, float[] inputScales, int at, int vectors, float[] y, int yAt) {
+        for (int half = 0; half < 2; half++) {
+            for (int vector = 0; vector < vectors; vector += 2) {
+                int to = yAt + vector * ROWS + half * VECTOR_ROWS;
+                FloatVector total00 = FloatVector.fromArray(SPECIES, y, to);
+                FloatVector total01 = FloatVector.fromArray(SPECIES, y, to + LANES);
+                FloatVector total10 = FloatVector.fromArray(SPECIES, y, to + ROWS);
+                FloatVector total11 = FloatVector.fromArray(SPECIES, y, to + ROWS + LANES);
+                int scale = half * VECTOR_ROWS;
+                int from = vector * SUMS + half * LANES;
+                int input = at + vector;
+                for (int block = 0; block < blocks; block++) {
+                    FloatVector scale0 = FloatVector.fromArray(SPECIES, scales, scale + block * ROWS);
+                    FloatVector scale1 = FloatVector.fromArray(SPECIES, scales, scale + block * ROWS + LANES);
+                    FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[input + block * vectors]);
+                    IntVector sum = IntVector.fromArray(INTS, sums, from + block * (vectors * SUMS));
+                    total00 = low(sum).mul(inputScale).fma(scale0, total00);
+                    total01 = high(sum).mul(inputScale).fma(scale1, total01);
+                    inputScale = FloatVector.broadcast(SPECIES, inputScales[input + block * vectors + 1]);
+                    sum = IntVector.fromArray(INTS, sums, from + block * (vectors * SUMS) + SUMS);
+                    total10 = low(sum).mul(inputScale).fma(scale0, total10);
+                    total11 = high(sum).mul(inputScale).fma(scale1, total11);
+                }
+                total00.intoArray(y, to);
+                total01.intoArray(y, to + LANES);
+                total10.intoArray(y, to + ROWS);
+                total11.intoArray(y, to + ROWS + LANES);
             }
         }
-        total0.intoArray(y, yAt);
-        total1.intoArray(y, yAt + LANES);
-        total2.intoArray(y, yAt + 2 * LANES);
-        total3.intoArray(y, yAt + 3 * LANES);
     }
 
     /**
@@ -319,6 +400,10 @@ final class IntegerKernel {
 
     private static ShortVector broadcast(int[] pairs, int at) {
         return IntVector.broadcast(INTS, pairs[at]).reinterpretAsShorts();
+    }
+
+    private static ShortVector broadcast(int number) {
+        return IntVector.broadcast(INTS, number << Short.SIZE | number).reinterpretAsShorts();
     }
 
     private static IntVector word(MemorySegment data, long at) {

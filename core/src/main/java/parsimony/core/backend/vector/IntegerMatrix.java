@@ -8,16 +8,19 @@ import parsimony.core.backend.Parallel;
 import parsimony.core.tensor.AffineGroups;
 
 /**
- * Weights of at most 4 bits. A few inputs are rounded to 8 bits ({@link RoundedInputs}) and multiplied in integers with the codes as they stream by, as llama.cpp does
- * too: the rounding is far below that of the weights, and vectors hold twice as many integers of 16 bits as floats. For more inputs {@link Gemm} asks for
- * decoded panels, and multiplies the inputs as they are. Codes keep their width if it is 2 or 4 bits, and get 4 if it is 3.
+ * Weights of at most 4 bits. Inputs are rounded to 8 bits ({@link RoundedInputs}) and multiplied in integers, as llama.cpp does too: the rounding is far below that of the
+ * weights, and vectors hold twice as many integers of 16 bits as floats. A few inputs are multiplied with the codes as they stream by; for many, the codes of some blocks are
+ * first spread over lanes, once for all. Codes keep their width if it is 2 or 4 bits, and get 4 if it is 3.
  *
- * <p>An output's bits depend neither on the number of threads nor, up to {@link Matvec#VECTORS_AT_MOST}, on the batch.
+ * <p>An output's bits depend neither on the number of threads nor on the batch: what a prompt is read with equals what is decoded one by one.
  */
 final class IntegerMatrix extends PackedMatrix {
     private static final int ROWS = IntegerKernel.ROWS;
-    /** Blocks of columns whose sums are kept before they are scaled. */
-    private static final int BLOCKS = 8;
+    /** Blocks of columns whose codes are spread, and whose sums are kept before they are scaled: with these a part of the L2 cache. */
+    private static final int BLOCKS = 16;
+
+    /** Vectors that are rounded at a time, which bounds the memory for it. */
+    private static final int VECTORS_AT_ONCE = 128;
     /** Below this many multiply-adds waking another thread costs more than it gains. */
     private static final long PARALLEL_WORK = 1 << 18;
 
@@ -87,41 +90,42 @@ final class IntegerMatrix extends PackedMatrix {
     }
 
     @Override
-    void multiplyFew(float[] x, int batch, float[] y) {
+    void multiply(float[] x, int batch, float[] y) {
         RoundedInputs inputs = Scratch.get().roundedInputs;
-        inputs.round(layout, x, batch, batch == 1 ? 1 : IntegerKernel.VECTORS);
-        forStrips(
-                (long) storage.rows() * storage.columns() * batch >= PARALLEL_WORK,
-                (first, last) -> multiply(first, last, inputs, y));
+        for (int first = 0; first < batch; first += VECTORS_AT_ONCE) {
+            int vectors = Math.min(VECTORS_AT_ONCE, batch - first);
+            int yOffset = first * storage.rows();
+            inputs.round(layout, parallel, x, first * layout.columns, vectors, tileVectors(vectors));
+            forStrips(
+                    (long) storage.rows() * storage.columns() * vectors >= PARALLEL_WORK,
+                    (firstStrip, lastStrip) -> multiply(firstStrip, lastStrip, inputs, y, yOffset));
+        }
     }
 
-    @Override
-    void decode(int firstRow, int group, int firstWord, int count, float[] panel, int panelAt) {
-        int strip = firstRow / ROWS;
-        int inStrip = firstRow % ROWS;
-        kernel.decode(
-                data,
-                strip(strip) + group * kernel.groupBytes() + (long) Short.BYTES * (ROWS * firstWord + inStrip),
-                count,
-                kernel.scalesOf(strip(strip), group * layout.blocksPerGroup) + 4L * inStrip,
-                hasOffsets ? offsets(strip) + 4L * (ROWS * group + inStrip) : -1,
-                panel,
-                panelAt);
+    private static int tileVectors(int vectors) {
+        if (vectors == 1) {
+            return 1;
+        }
+        return vectors <= Matvec.VECTORS_AT_MOST ? IntegerKernel.VECTORS : IntegerKernel.SPREAD_VECTORS;
     }
 
-    private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y) {
+    private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y, int yOffset) {
         int out = storage.rows();
         int size = inputs.tiles() * inputs.tileVectors() * ROWS;
         float[] outputs = Scratch.get().outputs(size);
         for (int strip = firstStrip; strip < lastStrip; strip++) {
             Arrays.fill(outputs, 0, size, 0);
-            multiplyStrip(strip(strip), inputs, outputs);
+            switch (inputs.tileVectors()) {
+                case 1 -> multiplyOne(strip(strip), inputs, outputs);
+                case IntegerKernel.VECTORS -> multiplyFew(strip(strip), inputs, outputs);
+                default -> multiplyMany(strip(strip), inputs, outputs);
+            }
             if (hasOffsets) {
                 addOffsets(strip, inputs, outputs);
             }
+            int rows = Math.min(ROWS, out - strip * ROWS);
             for (int vector = 0; vector < inputs.batch(); vector++) {
-                int to = vector * out + strip * ROWS;
-                System.arraycopy(outputs, vector * ROWS, y, to, Math.min(ROWS, out - strip * ROWS));
+                System.arraycopy(outputs, vector * ROWS, y, yOffset + vector * out + strip * ROWS, rows);
             }
         }
     }
@@ -134,57 +138,124 @@ final class IntegerMatrix extends PackedMatrix {
         }
     }
 
-    /** Multiplies all inputs by a strip: first what they were rounded to, block by block, then what that left over, in the same order. */
-    private void multiplyStrip(long strip, RoundedInputs inputs, float[] outputs) {
-        int blocks = layout.blocks;
-        int step = inputs.tileVectors() == 1 ? blocks : BLOCKS;
-        for (int first = 0; first < blocks; first += step) {
-            int last = Math.min(blocks, first + step);
-            for (int tile = 0; tile < inputs.tiles(); tile++) {
-                multiplyTile(strip, first, last, inputs, inputs.whole(), tile, outputs);
+    private void multiplyOne(long strip, RoundedInputs inputs, float[] outputs) {
+        multiplyOne(strip, 0, layout.blocks, inputs.whole(), 0, outputs);
+        for (int block = 0; block < layout.blocks; block++) {
+            for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
+                multiplyOne(strip, block, block + 1, inputs.remainder(), tile, outputs);
             }
         }
-        for (int block = inputs.nextPeaked(0); block < blocks; block = inputs.nextPeaked(block + 1)) {
+    }
+
+    private void multiplyOne(long strip, int first, int last, RoundedInputs.Terms terms, int at, float[] outputs) {
+        int[] sums = Scratch.get().integerSums(IntegerKernel.SUMS);
+        kernel.multiply(
+                data,
+                strip,
+                first,
+                last,
+                terms.inputs,
+                at * layout.columnsPerBlock,
+                terms.starts,
+                terms.scales,
+                at,
+                sums,
+                outputs,
+                0);
+    }
+
+    /** Multiplies a few tiles by the codes as they stream by. */
+    private void multiplyFew(long strip, RoundedInputs inputs, float[] outputs) {
+        int blocks = layout.blocks;
+        int vectors = IntegerKernel.VECTORS;
+        for (int first = 0; first < blocks; first += BLOCKS) {
+            int last = Math.min(blocks, first + BLOCKS);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
-                if (inputs.isPeaked(tile, block)) {
-                    multiplyTile(strip, block, block + 1, inputs, inputs.remainder(), tile, outputs);
-                }
+                int at = (tile * blocks + first) * vectors;
+                multiplyTile(strip, first, last, inputs.whole(), at, outputs, tile * vectors * ROWS);
+            }
+        }
+        for (int block = 0; block < blocks; block++) {
+            for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
+                float[] gathered = gather(inputs, tile, outputs);
+                multiplyTile(strip, block, block + 1, inputs.remainder(), tile * vectors, gathered, 0);
+                scatter(inputs, tile, gathered, outputs);
             }
         }
     }
 
     private void multiplyTile(
-            long strip,
-            int first,
-            int last,
-            RoundedInputs inputs,
-            RoundedInputs.Terms terms,
-            int tile,
-            float[] outputs) {
-        int vectors = inputs.tileVectors();
-        int at = (tile * layout.blocks + first) * vectors;
-        int inputsAt = at * layout.columnsPerBlock;
+            long strip, int first, int last, RoundedInputs.Terms terms, int at, float[] outputs, int to) {
         Scratch scratch = Scratch.get();
+        int vectors = IntegerKernel.VECTORS;
         int[] sums = scratch.integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
-        if (vectors == 1) {
-            kernel.multiply(
-                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
-            return;
+        float[] scales = scratch.scales(BLOCKS * ROWS);
+        kernel.multiplyTile(
+                data, strip, first, last, terms.inputs, at * layout.columnsPerBlock, terms.starts, at, sums);
+        // Not before: what comes from memory is to be read front to back.
+        kernel.copyScales(data, strip, first, last, scales);
+        kernel.scaleTile(scales, last - first, sums, terms.scales, at, vectors, outputs, to);
+    }
+
+    /** Multiplies many tiles by codes that are spread over lanes once for all of them. */
+    private void multiplyMany(long strip, RoundedInputs inputs, float[] outputs) {
+        Scratch scratch = Scratch.get();
+        int blocks = layout.blocks;
+        int vectors = IntegerKernel.SPREAD_VECTORS;
+        int[] codes = scratch.spreadCodes(BLOCKS * layout.columnsPerBlock * IntegerKernel.SUMS);
+        float[] scales = scratch.scales(BLOCKS * ROWS);
+        for (int first = 0; first < blocks; first += BLOCKS) {
+            int last = Math.min(blocks, first + BLOCKS);
+            spread(strip, first, last, codes, scales);
+            for (int tile = 0; tile < inputs.tiles(); tile++) {
+                int at = (tile * blocks + first) * vectors;
+                multiplySpread(codes, scales, last - first, inputs.whole(), at, outputs, tile * vectors * ROWS);
+            }
         }
-        kernel.multiplyTile(data, strip, first, last, terms.inputs, inputsAt, terms.starts, at, sums);
-        for (int i = 0; i < vectors; i++) {
-            kernel.scale(
-                    data,
-                    strip,
-                    first,
-                    last,
-                    sums,
-                    i * IntegerKernel.SUMS,
-                    terms.scales,
-                    at + i,
-                    vectors,
-                    outputs,
-                    (tile * vectors + i) * ROWS);
+        for (int block = 0; block < blocks; block++) {
+            if (inputs.remainderTiles(block) == inputs.remainderTiles(block + 1)) {
+                continue;
+            }
+            spread(strip, block, block + 1, codes, scales);
+            for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
+                float[] gathered = gather(inputs, tile, outputs);
+                multiplySpread(codes, scales, 1, inputs.remainder(), tile * vectors, gathered, 0);
+                scatter(inputs, tile, gathered, outputs);
+            }
+        }
+    }
+
+    private void spread(long strip, int first, int last, int[] codes, float[] scales) {
+        kernel.spread(data, strip, first, last, Scratch.get().packed(kernel.packedSize(BLOCKS)), codes);
+        kernel.copyScales(data, strip, first, last, scales);
+    }
+
+    private void multiplySpread(
+            int[] codes, float[] scales, int blocks, RoundedInputs.Terms terms, int at, float[] outputs, int to) {
+        int vectors = IntegerKernel.SPREAD_VECTORS;
+        int[] sums = Scratch.get().integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
+        kernel.multiplySpread(codes, blocks, terms.inputs, at * layout.columnsPerBlock, sums);
+        kernel.scaleTile(scales, blocks, sums, terms.scales, at, vectors, outputs, to);
+    }
+
+    /** The outputs of the vectors of a tile of remainders, side by side. */
+    private static float[] gather(RoundedInputs inputs, int tile, float[] outputs) {
+        float[] gathered = Scratch.get().gathered;
+        for (int i = 0; i < inputs.tileVectors(); i++) {
+            int vector = inputs.remainderVector(tile, i);
+            if (vector >= 0) {
+                System.arraycopy(outputs, vector * ROWS, gathered, i * ROWS, ROWS);
+            }
+        }
+        return gathered;
+    }
+
+    private static void scatter(RoundedInputs inputs, int tile, float[] gathered, float[] outputs) {
+        for (int i = 0; i < inputs.tileVectors(); i++) {
+            int vector = inputs.remainderVector(tile, i);
+            if (vector >= 0) {
+                System.arraycopy(gathered, i * ROWS, outputs, vector * ROWS, ROWS);
+            }
         }
     }
 }

@@ -30,7 +30,6 @@ abstract class PackedMatrix implements PreparedMatrix {
 
     final boolean hasOffsets;
     private final int stripRows;
-    private final int wordColumns;
     private final int groupInts;
     private final int stripInts;
     /** Columns of a group, with those that only fill its last word. */
@@ -58,7 +57,6 @@ abstract class PackedMatrix implements PreparedMatrix {
         this.parallel = parallel;
         this.gemm = gemm;
         this.stripRows = stripRows;
-        this.wordColumns = wordColumns;
         this.groupInts = groupInts;
         groupColumns = wordsPerGroup * wordColumns;
         // An odd number of cache lines: rows a power of two apart would all compete for a few places in the cache.
@@ -186,18 +184,11 @@ abstract class PackedMatrix implements PreparedMatrix {
 
     @Override
     public final void multiply(Tensor x, Tensor y) {
-        int batch = x.rows();
-        int out = storage.rows();
-        int in = storage.columns();
-        if (batch > Matvec.VECTORS_AT_MOST) {
-            gemm.multiply(batch, out, in, x.array(), in, this::decodePanel, y.array(), out);
-        } else {
-            multiplyFew(x.array(), batch, y.array());
-        }
+        multiply(x.array(), x.rows(), y.array());
     }
 
-    /** Multiplies at most {@link Matvec#VECTORS_AT_MOST} vectors with the codes as they stream by. */
-    abstract void multiplyFew(float[] x, int batch, float[] y);
+    /** Multiplies `batch` vectors. */
+    abstract void multiply(float[] x, int batch, float[] y);
 
     /** Runs a task over all strips, on all threads if there are enough multiply-adds. */
     final void forStrips(boolean inParallel, StripTask task) {
@@ -214,23 +205,6 @@ abstract class PackedMatrix implements PreparedMatrix {
     interface StripTask {
         void run(int first, int last);
     }
-
-    /** A panel, with up to a word's columns before and behind it, for words are decoded whole. */
-    private void decodePanel(int firstRow, int firstColumn, int columns, float[] panel, int panelOffset) {
-        int groupSize = storage.groupSize();
-        int last = firstColumn + columns;
-        for (int column = firstColumn; column < last; column = (column / groupSize + 1) * groupSize) {
-            int group = column / groupSize;
-            int inGroup = column - group * groupSize;
-            int end = Math.min(last - group * groupSize, groupSize);
-            int word = inGroup / wordColumns;
-            int to = panelOffset + (column - firstColumn - inGroup % wordColumns) * MicroKernel.WIDTH;
-            decode(firstRow, group, word, Gemm.ceilDivide(end, wordColumns) - word, panel, to);
-        }
-    }
-
-    /** Decodes some words of a group of {@link MicroKernel#WIDTH} rows to a part of a panel. */
-    abstract void decode(int firstRow, int group, int firstWord, int count, float[] panel, int panelAt);
 
     @Override
     public final void multiplyTransposed(Tensor dy, Tensor dx) {

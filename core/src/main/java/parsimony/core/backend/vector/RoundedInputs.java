@@ -1,11 +1,12 @@
 package parsimony.core.backend.vector;
 
 import java.util.Arrays;
-import java.util.BitSet;
+import java.util.function.IntConsumer;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import parsimony.core.backend.Parallel;
 
 /**
  * Inputs rounded to 8 bits, x ≈ scale · q with q from −127 to 127 and a scale for each block of columns, in the order in which {@link IntegerKernel}
@@ -14,7 +15,7 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>A large number among small ones would take their digits from them. Where the mean of a block's |q| is below {@value #PEAKED}, what rounding left over
  * is rounded once more, to 8 bits of its own, and multiplied too. That depends on the vector alone, so a product has the same bits in every batch.
  *
- * <p>Vectors are taken in tiles, whose vectors are multiplied at once.
+ * <p>Vectors are taken in tiles, whose vectors are multiplied at once. Those that were rounded twice in the same block of columns share tiles of their own.
  */
 final class RoundedInputs {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -28,6 +29,8 @@ final class RoundedInputs {
     private static final int PEAKED = 12;
     /** Floats of this size have no digits behind the point: added to a number it rounds it, and leaves its integer in the lowest bits. */
     private static final float POWER = 0x1.8p23f;
+    /** Below this many inputs waking another thread costs more than it gains. */
+    private static final int PARALLEL_INPUTS = 1 << 15;
 
     private final Terms whole = new Terms();
     private final Terms remainder = new Terms();
@@ -35,12 +38,16 @@ final class RoundedInputs {
     private int batch;
     private int tileVectors;
     private int tiles;
+    /** For each block and vector: whether it is rounded twice. */
     private boolean[] peaked = {};
-    private final BitSet peakedInAny = new BitSet();
+    /** For each block: tiles of remainders before it. */
+    private int[] remainderTiles = {};
+    /** For each place in a tile of remainders: the vector there, or −1. */
+    private int[] remainderVectors = {};
 
-    /** Rounded numbers of all vectors. The inputs are the sum of two of these, of which the second one is mostly unused. */
+    /** Rounded numbers. The inputs are the sum of two of these, of which the second one is mostly empty. */
     static final class Terms {
-        /** For each tile, block and vector of the tile: q of the block's columns, in either half of an int. */
+        /** For each tile, block, column and vector of the tile: q, in either half of an int. */
         int[] inputs = {};
         /** For each tile, block and vector of the tile: −middle · Σ q, in either half of an int. */
         int[] starts = {};
@@ -49,14 +56,14 @@ final class RoundedInputs {
         /** For each tile, block and vector of the tile: scale · Σ q. */
         float[] sums = {};
 
-        private void ensure(int blocks, int columnsPerBlock) {
-            if (inputs.length < blocks * columnsPerBlock) {
-                inputs = new int[blocks * columnsPerBlock];
+        private void ensure(int places, int columnsPerBlock) {
+            if (inputs.length < places * columnsPerBlock) {
+                inputs = new int[places * columnsPerBlock];
             }
-            if (scales.length < blocks) {
-                starts = new int[blocks];
-                scales = new float[blocks];
-                sums = new float[blocks];
+            if (scales.length < places) {
+                starts = new int[places];
+                scales = new float[places];
+                sums = new float[places];
             }
         }
     }
@@ -64,59 +71,56 @@ final class RoundedInputs {
     /**
      * Takes vectors in.
      *
-     * @param x {@code batch} vectors of {@code layout.columns} inputs
-     * @param tileVectors vectors of a tile; the last tile is filled up with zeros
+     * @param x {@code batch} vectors of {@code layout.columns} inputs, from {@code offset} on
+     * @param tileVectors vectors of a tile; what the places in the last tile hold that no vector takes is undefined
      */
-    void round(PackedLayout layout, float[] x, int batch, int tileVectors) {
+    void round(PackedLayout layout, Parallel parallel, float[] x, int offset, int batch, int tileVectors) {
         this.layout = layout;
         this.batch = batch;
         this.tileVectors = tileVectors;
         tiles = Gemm.ceilDivide(batch, tileVectors);
-        int blocks = tiles * layout.blocks;
-        whole.ensure(blocks * tileVectors, layout.columnsPerBlock);
-        remainder.ensure(blocks * tileVectors, layout.columnsPerBlock);
-        if (peaked.length < blocks) {
-            peaked = new boolean[blocks];
+        whole.ensure(tiles * layout.blocks * tileVectors, layout.columnsPerBlock);
+        if (peaked.length < batch * layout.blocks) {
+            peaked = new boolean[batch * layout.blocks];
         }
-        for (int tile = 0; tile < tiles; tile++) {
-            roundTile(x, tile);
+        forEach(parallel, tiles, tile -> roundTile(x, offset, tile));
+        findRemainders();
+        forEach(parallel, layout.blocks, block -> roundRemainders(x, offset, block));
+    }
+
+    private void forEach(Parallel parallel, int count, IntConsumer task) {
+        if (batch * layout.columns >= PARALLEL_INPUTS) {
+            parallel.run(count, task);
+            return;
         }
-        peakedInAny.clear();
-        for (int i = 0; i < blocks; i++) {
-            if (peaked[i]) {
-                peakedInAny.set(i % layout.blocks);
+        for (int i = 0; i < count; i++) {
+            task.accept(i);
+        }
+    }
+
+    private void roundTile(float[] x, int offset, int tile) {
+        float[] values = new float[COLUMNS];
+        int[] pairs = new int[COLUMNS];
+        for (int block = 0; block < layout.blocks; block++) {
+            int place = (tile * layout.blocks + block) * tileVectors;
+            for (int vector = tile * tileVectors; vector < Math.min(batch, (tile + 1) * tileVectors); vector++) {
+                copyBlock(x, offset, vector, block, values);
+                peaked[block * batch + vector] = round(values, pairs, whole, place++);
             }
         }
     }
 
-    private void roundTile(float[] x, int tile) {
-        float[] values = new float[COLUMNS * tileVectors];
-        int[] pairs = new int[COLUMNS];
-        for (int block = 0; block < layout.blocks; block++) {
-            int index = tile * layout.blocks + block;
-            peaked[index] = false;
-            for (int i = 0; i < tileVectors; i++) {
-                int vector = tile * tileVectors + i;
-                int columns = vector < batch ? layout.blockColumns(block) : 0;
-                int at = i * COLUMNS;
-                if (columns > 0) {
-                    int from = vector * layout.columns + layout.firstColumn(block);
-                    System.arraycopy(x, from, values, at, columns);
-                }
-                Arrays.fill(values, at + columns, at + COLUMNS, 0);
-                peaked[index] |= roundBlock(values, at, pairs, whole, index * tileVectors + i);
-            }
-            if (peaked[index]) {
-                for (int i = 0; i < tileVectors; i++) {
-                    roundRemainder(values, i * COLUMNS, pairs, index * tileVectors + i);
-                }
-            }
+    private void copyBlock(float[] x, int offset, int vector, int block, float[] values) {
+        int columns = layout.blockColumns(block);
+        if (columns > 0) {
+            System.arraycopy(x, offset + vector * layout.columns + layout.firstColumn(block), values, 0, columns);
         }
+        Arrays.fill(values, columns, COLUMNS, 0);
     }
 
     /** Rounds a block of one vector; says whether one number stands out. */
-    private boolean roundBlock(float[] values, int at, int[] pairs, Terms to, int index) {
-        float scale = largest(values, at) / LARGEST;
+    private boolean round(float[] values, int[] pairs, Terms to, int place) {
+        float scale = largest(values) / LARGEST;
         if (scale < Float.MIN_NORMAL) {
             scale = 0;
         }
@@ -124,7 +128,7 @@ final class RoundedInputs {
         IntVector sums = IntVector.zero(INTS);
         IntVector sizes = sums;
         for (int i = 0; i < COLUMNS; i += LANES) {
-            IntVector q = FloatVector.fromArray(SPECIES, values, at + i)
+            IntVector q = FloatVector.fromArray(SPECIES, values, i)
                     .mul(inverse)
                     .add(POWER)
                     .reinterpretAsInts()
@@ -133,43 +137,97 @@ final class RoundedInputs {
             sizes = sizes.add(q.abs());
             q.and(0xffff).or(q.lanewise(VectorOperators.LSHL, 16)).intoArray(pairs, i);
         }
-        System.arraycopy(pairs, 0, to.inputs, index * layout.columnsPerBlock, layout.columnsPerBlock);
+        int next = firstInput(place);
+        for (int i = 0; i < layout.columnsPerBlock; i++, next += tileVectors) {
+            to.inputs[next] = pairs[i];
+        }
         int sum = sums.reduceLanes(VectorOperators.ADD);
         int start = -layout.middle * sum;
-        to.starts[index] = start & 0xffff | start << 16;
-        to.scales[index] = scale;
-        to.sums[index] = scale * sum;
+        to.starts[place] = start & 0xffff | start << 16;
+        to.scales[place] = scale;
+        to.sums[place] = scale * sum;
         int size = sizes.reduceLanes(VectorOperators.ADD);
         return size > 0 && size < PEAKED * layout.columnsPerBlock;
     }
 
-    /** Rounds what rounding left of a block; nothing where no number stands out, for a vector may not depend on the others of its tile. */
-    private void roundRemainder(float[] values, int at, int[] pairs, int index) {
-        boolean isPeaked = roundBlock(values, at, pairs, whole, index);
-        for (int i = 0; i < COLUMNS; i++) {
-            values[at + i] = isPeaked ? Math.fma(-(short) pairs[i], whole.scales[index], values[at + i]) : 0;
-        }
-        roundBlock(values, at, pairs, remainder, index);
+    private int firstInput(int place) {
+        int inTile = place % tileVectors;
+        return (place - inTile) * layout.columnsPerBlock + inTile;
     }
 
     /** The largest magnitude of a block; NaN if one of its numbers is none. */
-    private static float largest(float[] values, int at) {
+    private static float largest(float[] values) {
         FloatVector largest = FloatVector.zero(SPECIES);
-        for (int i = at; i < at + COLUMNS; i += LANES) {
+        for (int i = 0; i < COLUMNS; i += LANES) {
             largest = largest.max(FloatVector.fromArray(SPECIES, values, i).abs());
         }
         return largest.reduceLanes(VectorOperators.MAX);
     }
 
+    /** Gives every block and vector that is rounded twice a place in a tile. */
+    private void findRemainders() {
+        if (remainderTiles.length <= layout.blocks) {
+            remainderTiles = new int[layout.blocks + 1];
+        }
+        int place = 0;
+        for (int block = 0; block < layout.blocks; block++) {
+            remainderTiles[block] = place / tileVectors;
+            for (int vector = 0; vector < batch; vector++) {
+                if (peaked[block * batch + vector]) {
+                    place = addRemainder(place, vector);
+                }
+            }
+            while (place % tileVectors != 0) {
+                place = addRemainder(place, -1);
+            }
+        }
+        remainderTiles[layout.blocks] = place / tileVectors;
+        remainder.ensure(place, layout.columnsPerBlock);
+    }
+
+    private int addRemainder(int place, int vector) {
+        if (place == remainderVectors.length) {
+            remainderVectors = Arrays.copyOf(remainderVectors, Math.max(COLUMNS, 2 * place));
+        }
+        remainderVectors[place] = vector;
+        return place + 1;
+    }
+
+    /** Rounds what rounding left of a block of columns, in the vectors where one number stands out. */
+    private void roundRemainders(float[] x, int offset, int block) {
+        int first = remainderTiles[block] * tileVectors;
+        int last = remainderTiles[block + 1] * tileVectors;
+        if (first == last) {
+            return;
+        }
+        float[] values = new float[COLUMNS];
+        int[] pairs = new int[COLUMNS];
+        for (int to = first; to < last && remainderVectors[to] >= 0; to++) {
+            copyBlock(x, offset, remainderVectors[to], block, values);
+            int from = place(remainderVectors[to], block);
+            int next = firstInput(from);
+            for (int i = 0; i < layout.columnsPerBlock; i++, next += tileVectors) {
+                values[i] = Math.fma(-(short) whole.inputs[next], whole.scales[from], values[i]);
+            }
+            round(values, pairs, remainder, to);
+        }
+    }
+
+    private int place(int vector, int block) {
+        return (vector / tileVectors * layout.blocks + block) * tileVectors + vector % tileVectors;
+    }
+
     /** Sums of the rounded inputs of one vector in each of its groups. */
     void groupSums(int vector, float[] sums) {
         Arrays.fill(sums, 0, layout.groups, 0);
-        int tile = vector / tileVectors;
         for (int block = 0; block < layout.blocks; block++) {
-            int index = (tile * layout.blocks + block) * tileVectors + vector % tileVectors;
-            float sum = whole.sums[index];
-            if (isPeaked(tile, block)) {
-                sum += remainder.sums[index];
+            float sum = whole.sums[place(vector, block)];
+            if (peaked[block * batch + vector]) {
+                int place = remainderTiles[block] * tileVectors;
+                while (remainderVectors[place] != vector) {
+                    place++;
+                }
+                sum += remainder.sums[place];
             }
             sums[layout.group(block)] += sum;
         }
@@ -195,14 +253,13 @@ final class RoundedInputs {
         return remainder;
     }
 
-    /** The first block from {@code block} on that was rounded twice in any tile; the number of blocks if there is none. */
-    int nextPeaked(int block) {
-        int next = peakedInAny.nextSetBit(block);
-        return next < 0 ? layout.blocks : next;
+    /** Tiles of remainders that belong to blocks before this one. */
+    int remainderTiles(int block) {
+        return remainderTiles[block];
     }
 
-    /** Whether a block was rounded twice, which it is if a number stands out in one of the tile's vectors. */
-    boolean isPeaked(int tile, int block) {
-        return peaked[tile * layout.blocks + block];
+    /** The vector whose remainder has a place in a tile; −1 if there is none. */
+    int remainderVector(int tile, int inTile) {
+        return remainderVectors[tile * tileVectors + inTile];
     }
 }

@@ -12,6 +12,9 @@ final class Scratch {
     /** Sixteen vectors of partial sums. */
     final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];
 
+    /** Outputs of a tile of vectors that do not lie side by side. */
+    final float[] gathered = new float[IntegerKernel.SPREAD_VECTORS * IntegerKernel.ROWS];
+
     /** Inputs of products of integers. */
     final RoundedInputs roundedInputs = new RoundedInputs();
 
@@ -21,7 +24,9 @@ final class Scratch {
     private float[] inputs = {};
     private float[] inputSums = {};
     private float[] outputs = {};
+    private float[] scales = {};
     private int[] integerSums = {};
+    private int[] spreadCodes = {};
     private byte[] codes = {};
     private int[] packed = {};
 
@@ -68,10 +73,22 @@ final class Scratch {
         return outputs;
     }
 
+    /** For scales of weights. */
+    float[] scales(int size) {
+        scales = enough(scales, size);
+        return scales;
+    }
+
     /** For sums of integers before they are scaled. */
     int[] integerSums(int size) {
         integerSums = enough(integerSums, size);
         return integerSums;
+    }
+
+    /** For codes of weights, one in each lane of 16 bits. */
+    int[] spreadCodes(int size) {
+        spreadCodes = enough(spreadCodes, size);
+        return spreadCodes;
     }
 
     /** For codes of weights on their way to words. */

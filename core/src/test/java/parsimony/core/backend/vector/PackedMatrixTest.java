@@ -197,18 +197,24 @@ class PackedMatrixTest {
 
     private static void assertSameBits(AffineGroups storage) {
         int in = storage.columns();
-        Tensor x = random(8, in, 1);
-        // One number stands out, in one vector.
-        x.array()[3 * in + 10] = 100;
-        Tensor all = Tensor.zeros(8, 301);
-        backend.prepare(storage).multiply(x, all);
-        try (VectorBackend single = new VectorBackend(1)) {
-            PreparedMatrix prepared = single.prepare(storage);
-            Tensor one = Tensor.zeros(1, 301);
-            for (int n = 0; n < 8; n++) {
-                float[] input = Arrays.copyOfRange(x.array(), n * in, (n + 1) * in);
-                prepared.multiply(Tensor.of(input, 1, in), one);
-                assertThat(one.array()).isEqualTo(Arrays.copyOfRange(all.array(), n * 301, (n + 1) * 301));
+        // Weights of more than 4 bits are multiplied in another order by batches of more than 8.
+        for (int batch : storage.bits() <= 4 ? new int[] {4, 8, 9, 21, 150} : new int[] {8}) {
+            Tensor x = random(batch, in, 1);
+            // Numbers stand out, in some vectors in the same block.
+            for (int n = 3; n < batch; n += 4) {
+                x.array()[n * in + 10] = 100;
+                x.array()[n * in + 40 + n] = 1000;
+            }
+            Tensor all = Tensor.zeros(batch, 301);
+            backend.prepare(storage).multiply(x, all);
+            try (VectorBackend single = new VectorBackend(1)) {
+                PreparedMatrix prepared = single.prepare(storage);
+                Tensor one = Tensor.zeros(1, 301);
+                for (int n = 0; n < batch; n++) {
+                    float[] input = Arrays.copyOfRange(x.array(), n * in, (n + 1) * in);
+                    prepared.multiply(Tensor.of(input, 1, in), one);
+                    assertThat(one.array()).isEqualTo(Arrays.copyOfRange(all.array(), n * 301, (n + 1) * 301));
+                }
             }
         }
     }
