@@ -23,6 +23,11 @@ public interface AffineGroups extends WeightStorage {
     /** What a code of this group is multiplied by. */
     float scale(int row, int group);
 
+    /** Whether half precision holds every {@link #scale}, so that 16 bits are enough for it. */
+    default boolean hasHalfScales() {
+        return false;
+    }
+
     /**
      * What is added after that: −scale · zeroPoint where the grid has a zero point, the minimum where it stores
      * one.

@@ -75,6 +75,11 @@ public enum BlockFormat {
         return (long) (columns / weights) * bytes;
     }
 
+    /** Whether a group's scale is stored as it is, a half, and not as a product. */
+    public boolean hasHalfScales() {
+        return weights == groupSize;
+    }
+
     /** Whether {@link #encode} knows this format. */
     public boolean canEncode() {
         return weights == 32;

@@ -70,6 +70,11 @@ public record BlockStorage(BlockFormat blocks, int rows, int columns, MemorySegm
     }
 
     @Override
+    public boolean hasHalfScales() {
+        return blocks.hasHalfScales();
+    }
+
+    @Override
     public float scale(int row, int group) {
         return blocks.scale(data, blockOf(row, group), group % groupsPerBlock());
     }

@@ -135,6 +135,11 @@ public record GridStorage(
     }
 
     @Override
+    public boolean hasHalfScales() {
+        return scaleType == DataType.F16;
+    }
+
+    @Override
     public float scale(int row, int group) {
         return scaleType.get(scales, ((long) row * groups() + group) * scaleType.bytes());
     }

@@ -49,6 +49,8 @@ final class IntegerKernel {
     private final int wordsPerBlock;
     private final int columnsPerBlock;
     private final int blocksPerGroup;
+    private final boolean hasHalfScales;
+    private final long scaleBytes;
 
     IntegerKernel(PackedLayout layout) {
         groups = layout.groups;
@@ -61,11 +63,13 @@ final class IntegerKernel {
         placesPerWord = 16 / bits;
         columnsPerBlock = layout.columnsPerBlock;
         blocksPerGroup = layout.blocksPerGroup;
+        hasHalfScales = layout.hasHalfScales;
+        scaleBytes = Integer.BYTES * layout.scaleInts(ROWS);
     }
 
     /** Bytes from one group's words to the next one's; its scales lie between. */
     long groupBytes() {
-        return VECTOR_BYTES * (4 + 2 * wordsPerGroup);
+        return 2 * VECTOR_BYTES * wordsPerGroup + scaleBytes;
     }
 
     /** Where the scales of the group of a block lie. */
@@ -124,20 +128,29 @@ final class IntegerKernel {
             FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
             for (int half = 0; half < 2; half++) {
                 IntVector sum = IntVector.fromArray(INTS, sums, half * LANES);
+                FloatVector scale0;
+                FloatVector scale1;
+                if (hasHalfScales) {
+                    IntVector two = word(data, group + half * VECTOR_BYTES);
+                    scale0 = halves(two.lanewise(VectorOperators.LSHL, Short.SIZE));
+                    scale1 = halves(two);
+                } else {
+                    scale0 = scales(data, group + 2 * half * VECTOR_BYTES);
+                    scale1 = scales(data, group + (2 * half + 1) * VECTOR_BYTES);
+                }
                 int to = yAt + 2 * half * LANES;
-                long scale = group + 2 * half * VECTOR_BYTES;
                 low(sum).mul(inputScale)
-                        .fma(scales(data, scale), FloatVector.fromArray(SPECIES, y, to))
+                        .fma(scale0, FloatVector.fromArray(SPECIES, y, to))
                         .intoArray(y, to);
                 high(sum)
                         .mul(inputScale)
-                        .fma(scales(data, scale + VECTOR_BYTES), FloatVector.fromArray(SPECIES, y, to + LANES))
+                        .fma(scale1, FloatVector.fromArray(SPECIES, y, to + LANES))
                         .intoArray(y, to + LANES);
             }
             if (++inGroup == blocksPerGroup) {
                 inGroup = 0;
                 group += groupBytes();
-                words += 4 * VECTOR_BYTES;
+                words += scaleBytes;
             }
         }
     }
@@ -203,7 +216,7 @@ final class IntegerKernel {
             sum31.reinterpretAsInts().intoArray(sums, to + 7 * LANES);
             if (++inGroup == blocksPerGroup) {
                 inGroup = 0;
-                at += 4 * VECTOR_BYTES;
+                at += scaleBytes;
             }
         }
     }
@@ -225,14 +238,14 @@ final class IntegerKernel {
             at += wordsPerBlock * SUMS;
             if (++inGroup == blocksPerGroup) {
                 inGroup = 0;
-                at += ROWS;
+                at += (int) scaleBytes / Integer.BYTES;
             }
         }
     }
 
     /** Ints that some blocks take, the scales of their groups included. */
     int packedSize(int blocks) {
-        return blocks * (wordsPerBlock * SUMS + ROWS);
+        return blocks * (wordsPerBlock * SUMS + (int) scaleBytes / Integer.BYTES);
     }
 
     private void spread(int[] packed, int at, int[] codes, int to) {
@@ -250,7 +263,20 @@ final class IntegerKernel {
     /** Copies the scales of the blocks [first, last), `[blocks, ROWS]`. */
     void copyScales(MemorySegment data, long strip, int first, int last, float[] scales) {
         for (int block = first, to = 0; block < last; block++, to += ROWS) {
-            MemorySegment.copy(data, ValueLayout.JAVA_FLOAT, scalesOf(strip, block), scales, to, ROWS);
+            long from = scalesOf(strip, block);
+            if (hasHalfScales) {
+                decodeHalves(data, from, scales, to);
+            } else {
+                MemorySegment.copy(data, ValueLayout.JAVA_FLOAT, from, scales, to, ROWS);
+            }
+        }
+    }
+
+    private static void decodeHalves(MemorySegment data, long from, float[] scales, int to) {
+        for (int row = 0; row < ROWS; row += VECTOR_ROWS) {
+            IntVector two = word(data, from + Short.BYTES * row);
+            halves(two.lanewise(VectorOperators.LSHL, Short.SIZE)).intoArray(scales, to + row);
+            halves(two).intoArray(scales, to + row + LANES);
         }
     }
 
@@ -392,6 +418,14 @@ final class IntegerKernel {
 
     private static FloatVector high(IntVector sums) {
         return (FloatVector) sums.lanewise(VectorOperators.ASHR, 16).convert(VectorOperators.I2F, 0);
+    }
+
+    /** The numbers in half precision in the higher halves: their exponents, moved to where those of floats are, are too small by the difference of the two biases. */
+    private static FloatVector halves(IntVector bits) {
+        return bits.lanewise(VectorOperators.ASHR, 3)
+                .and(0x8fffe000)
+                .reinterpretAsFloats()
+                .mul(0x1p112f);
     }
 
     private ShortVector codes(IntVector word) {

@@ -41,7 +41,7 @@ final class IntegerMatrix extends PackedMatrix {
                 ROWS,
                 Short.SIZE / layout.bits,
                 layout.wordsPerGroup,
-                ROWS + ROWS / 2 * layout.wordsPerGroup);
+                layout.scaleInts(ROWS) + ROWS / 2 * layout.wordsPerGroup);
         this.layout = layout;
         kernel = new IntegerKernel(layout);
         pack(0);
@@ -49,7 +49,8 @@ final class IntegerMatrix extends PackedMatrix {
 
     private static PackedLayout layout(AffineGroups storage) {
         int middle = 1 << (storage.bits() - 1);
-        return new PackedLayout(storage.columns(), storage.bits() <= 2 ? 2 : 4, middle, storage.groupSize());
+        return new PackedLayout(
+                storage.columns(), storage.bits() <= 2 ? 2 : 4, middle, storage.groupSize(), storage.hasHalfScales());
     }
 
     @Override
@@ -57,7 +58,7 @@ final class IntegerMatrix extends PackedMatrix {
         int wordsAtOnce = Long.BYTES * layout.bits / Short.SIZE;
         int higherRow = IntegerKernel.LANES * stride;
         int to = 0;
-        for (int group = 0; group < layout.groups; group++, to += ROWS) {
+        for (int group = 0; group < layout.groups; group++, to += layout.scaleInts(ROWS)) {
             int column = group * groupColumns;
             for (int word = 0; word < layout.wordsPerGroup; word += wordsAtOnce, column += Long.BYTES) {
                 int count = Math.min(wordsAtOnce, layout.wordsPerGroup - word);
@@ -75,6 +76,23 @@ final class IntegerMatrix extends PackedMatrix {
                 }
                 to += (count - 1) * (ROWS / 2);
             }
+        }
+    }
+
+    /** In halves scales lie as codes do: a row's in the lower half of an int, in the higher one that of the row {@code LANES} behind it. */
+    @Override
+    void packScale(float scale, int lane, int[] packed, int end) {
+        if (!layout.hasHalfScales) {
+            super.packScale(scale, lane, packed, end);
+            return;
+        }
+        int half = Float.floatToFloat16(scale) & 0xffff;
+        int inVector = lane % IntegerKernel.VECTOR_ROWS;
+        int at = end - ROWS / 2 + (lane - inVector) / 2 + inVector % IntegerKernel.LANES;
+        if (inVector < IntegerKernel.LANES) {
+            packed[at] = half;
+        } else {
+            packed[at] |= half << Short.SIZE;
         }
     }
 

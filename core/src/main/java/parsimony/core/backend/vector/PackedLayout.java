@@ -14,6 +14,9 @@ final class PackedLayout {
     /** Columns that share a scale; the last group may have fewer. */
     final int groupSize;
 
+    /** Whether scales are kept in 16 bits. */
+    final boolean hasHalfScales;
+
     final int groups;
     /** Words of a row and group, the last ones filled up. */
     final int wordsPerGroup;
@@ -25,11 +28,12 @@ final class PackedLayout {
     /** Blocks of a row. */
     final int blocks;
 
-    PackedLayout(int columns, int bits, int middle, int groupSize) {
+    PackedLayout(int columns, int bits, int middle, int groupSize, boolean hasHalfScales) {
         this.columns = columns;
         this.bits = bits;
         this.middle = middle;
         this.groupSize = groupSize;
+        this.hasHalfScales = hasHalfScales;
         int wordColumns = Short.SIZE / bits;
         groups = Gemm.ceilDivide(columns, groupSize);
         int words = Gemm.ceilDivide(groupSize, wordColumns);
@@ -40,6 +44,11 @@ final class PackedLayout {
         columnsPerBlock = wordsPerBlock * wordColumns;
         blocksPerGroup = wordsPerGroup / wordsPerBlock;
         blocks = groups * blocksPerGroup;
+    }
+
+    /** Ints that the scales of so many rows take. */
+    int scaleInts(int rows) {
+        return hasHalfScales ? rows / 2 : rows;
     }
 
     int group(int block) {

@@ -156,12 +156,22 @@ abstract class PackedMatrix implements PreparedMatrix {
         for (int row = strip * stripRows; row < lastRow(strip); row++) {
             int lane = row % stripRows;
             for (int group = 0; group < groups; group++) {
-                packed[(group + 1) * groupInts - stripRows + lane] = Float.floatToRawIntBits(storage.scale(row, group));
+                packScale(storage.scale(row, group), lane, packed, (group + 1) * groupInts);
                 if (hasOffsets) {
                     packed[groups * groupInts + group * stripRows + lane] = Float.floatToRawIntBits(offset(row, group));
                 }
             }
         }
+    }
+
+    /**
+     * Writes a scale.
+     *
+     * @param lane of the row in its strip; lower ones are written before
+     * @param end where the scales of the group end
+     */
+    void packScale(float scale, int lane, int[] packed, int end) {
+        packed[end - stripRows + lane] = Float.floatToRawIntBits(scale);
     }
 
     final int strips() {

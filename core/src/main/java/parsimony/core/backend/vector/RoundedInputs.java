@@ -118,9 +118,17 @@ final class RoundedInputs {
         Arrays.fill(values, columns, COLUMNS, 0);
     }
 
-    /** Rounds a block of one vector; says whether one number stands out. */
+    /**
+     * Rounds a block of one vector; says whether one number stands out. A method as long as this is not inlined, where within a large one that has used up its budget for
+     * inlining vectors would become objects.
+     */
     private boolean round(float[] values, int[] pairs, Terms to, int place) {
-        float scale = largest(values) / LARGEST;
+        FloatVector largest = FloatVector.zero(SPECIES);
+        for (int i = 0; i < COLUMNS; i += LANES) {
+            largest = largest.max(FloatVector.fromArray(SPECIES, values, i).abs());
+        }
+        // NaN if one of the numbers is none.
+        float scale = largest.reduceLanes(VectorOperators.MAX) / LARGEST;
         if (scale < Float.MIN_NORMAL) {
             scale = 0;
         }
@@ -153,15 +161,6 @@ final class RoundedInputs {
     private int firstInput(int place) {
         int inTile = place % tileVectors;
         return (place - inTile) * layout.columnsPerBlock + inTile;
-    }
-
-    /** The largest magnitude of a block; NaN if one of its numbers is none. */
-    private static float largest(float[] values) {
-        FloatVector largest = FloatVector.zero(SPECIES);
-        for (int i = 0; i < COLUMNS; i += LANES) {
-            largest = largest.max(FloatVector.fromArray(SPECIES, values, i).abs());
-        }
-        return largest.reduceLanes(VectorOperators.MAX);
     }
 
     /** Gives every block and vector that is rounded twice a place in a tile. */

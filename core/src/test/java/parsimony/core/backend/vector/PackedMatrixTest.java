@@ -222,10 +222,11 @@ class PackedMatrixTest {
     @Test
     void tellsWhatItTakes() {
         int rows = Math.ceilDiv(40, IntegerKernel.ROWS) * IntegerKernel.ROWS;
-        // 100 columns in groups of 32 are four groups, each of 32 codes and a scale.
-        assertThat(extraBytes(40, 100, 4, 32, true)).isEqualTo(rows * 4 * (16 + 4));
-        assertThat(extraBytes(40, 100, 3, 32, true)).isEqualTo(rows * 4 * (16 + 4));
-        assertThat(extraBytes(40, 100, 2, 32, true)).isEqualTo(rows * 4 * (8 + 4));
+        // 100 columns in groups of 32 are four groups, each of 32 codes and a scale, which is a half beside codes of at
+        // most 4 bits.
+        assertThat(extraBytes(40, 100, 4, 32, true)).isEqualTo(rows * 4 * (16 + 2));
+        assertThat(extraBytes(40, 100, 3, 32, true)).isEqualTo(rows * 4 * (16 + 2));
+        assertThat(extraBytes(40, 100, 2, 32, true)).isEqualTo(rows * 4 * (8 + 2));
         assertThat(extraBytes(40, 100, 8, 32, false)).isEqualTo(rows * 4 * (32 + 4 + 4));
         assertThat(extraBytes(40, 100, 4, 3, true)).as("read where they lie").isZero();
     }
