@@ -23,17 +23,19 @@ public final class NativeMemory {
 
     /** Zeroed memory. */
     public static MemorySegment allocate(long bytes) {
-        Arena arena = Arena.ofAuto();
-        ALLOCATED.add(arena, bytes);
-        MemorySegment pages = bytes < HugePages.FEWEST_BYTES ? null : HugePages.allocate(bytes, arena);
-        return pages == null ? arena.allocate(bytes, ALIGNMENT) : pages;
+        MemorySegment memory = bytes < HugePages.FEWEST_BYTES ? null : HugePages.allocate(bytes, ALIGNMENT);
+        if (memory == null) {
+            memory = Arena.ofAuto().allocate(bytes, ALIGNMENT);
+        }
+        ALLOCATED.add(memory);
+        return memory;
     }
 
     /** A part of a file, mapped for reading. */
     public static MemorySegment map(FileChannel file, long offset, long bytes) throws IOException {
         Arena arena = Arena.ofAuto();
         MemorySegment segment = file.map(FileChannel.MapMode.READ_ONLY, offset, bytes, arena);
-        MAPPED.add(arena, bytes);
+        MAPPED.add(segment);
         return segment;
     }
 
@@ -54,10 +56,11 @@ public final class NativeMemory {
 
         private Count() {}
 
-        private void add(Arena arena, long bytes) {
+        private void add(MemorySegment segment) {
+            long bytes = segment.byteSize();
             peak.accumulateAndGet(current.addAndGet(bytes), Math::max);
-            // The scope is reachable exactly as long as a segment of the arena is.
-            CLEANER.register(arena.scope(), () -> current.addAndGet(-bytes));
+            // The scope is reachable exactly as long as a segment of it is.
+            CLEANER.register(segment.scope(), () -> current.addAndGet(-bytes));
         }
 
         public long current() {

@@ -158,7 +158,8 @@ final class IntegerMatrix extends PackedMatrix {
 
     private void multiplyOne(long strip, RoundedInputs inputs, float[] outputs) {
         multiplyOne(strip, 0, layout.blocks, inputs.whole(), 0, outputs);
-        for (int block = 0; block < layout.blocks; block++) {
+        for (int i = 0; i < inputs.remainderBlocks(); i++) {
+            int block = inputs.remainderBlock(i);
             for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
                 multiplyOne(strip, block, block + 1, inputs.remainder(), tile, outputs);
             }
@@ -193,7 +194,8 @@ final class IntegerMatrix extends PackedMatrix {
                 multiplyTile(strip, first, last, inputs.whole(), at, outputs, tile * vectors * ROWS);
             }
         }
-        for (int block = 0; block < blocks; block++) {
+        for (int i = 0; i < inputs.remainderBlocks(); i++) {
+            int block = inputs.remainderBlock(i);
             for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
                 float[] gathered = gather(inputs, tile, outputs);
                 multiplyTile(strip, block, block + 1, inputs.remainder(), tile * vectors, gathered, 0);
@@ -230,10 +232,8 @@ final class IntegerMatrix extends PackedMatrix {
                 multiplySpread(codes, scales, last - first, inputs.whole(), at, outputs, tile * vectors * ROWS);
             }
         }
-        for (int block = 0; block < blocks; block++) {
-            if (inputs.remainderTiles(block) == inputs.remainderTiles(block + 1)) {
-                continue;
-            }
+        for (int i = 0; i < inputs.remainderBlocks(); i++) {
+            int block = inputs.remainderBlock(i);
             spread(strip, block, block + 1, codes, scales);
             for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
                 float[] gathered = gather(inputs, tile, outputs);

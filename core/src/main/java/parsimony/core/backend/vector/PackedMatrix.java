@@ -200,15 +200,29 @@ abstract class PackedMatrix implements PreparedMatrix {
     /** Multiplies `batch` vectors. */
     abstract void multiply(float[] x, int batch, float[] y);
 
-    /** Runs a task over all strips, on all threads if there are enough multiply-adds. */
+    /**
+     * Runs a task over all strips, on all threads if there are enough multiply-adds. The first tasks are large, so that memory is read front to back for long; the
+     * last ones are small, so that no thread waits long for another.
+     */
     final void forStrips(boolean inParallel, StripTask task) {
         int strips = strips();
         if (!inParallel) {
             task.run(0, strips);
             return;
         }
-        int tasks = Math.min(strips, parallel.threads() * Matvec.TASKS_PER_THREAD);
-        parallel.run(tasks, i -> task.run(Gemm.share(strips, i, tasks), Gemm.share(strips, i + 1, tasks)));
+        int[] ends = taskEnds(strips, parallel.threads());
+        parallel.run(ends.length, i -> task.run(i == 0 ? 0 : ends[i - 1], ends[i]));
+    }
+
+    /** Cuts each task off what is left, as large as to leave every thread another one. */
+    private static int[] taskEnds(int strips, int threads) {
+        int[] ends = new int[strips];
+        int tasks = 0;
+        for (int end = 0; end < strips; tasks++) {
+            end += Gemm.ceilDivide(strips - end, 2 * threads);
+            ends[tasks] = end;
+        }
+        return Arrays.copyOf(ends, tasks);
     }
 
     /** What is done with the strips [first, last). */

@@ -42,6 +42,10 @@ final class RoundedInputs {
     private boolean[] peaked = {};
     /** For each block: tiles of remainders before it. */
     private int[] remainderTiles = {};
+    /** The blocks that have remainders, in order. */
+    private int[] remainderBlocks = {};
+
+    private int remainderBlockCount;
     /** For each place in a tile of remainders: the vector there, or −1. */
     private int[] remainderVectors = {};
 
@@ -85,7 +89,7 @@ final class RoundedInputs {
         }
         forEach(parallel, tiles, tile -> roundTile(x, offset, tile));
         findRemainders();
-        forEach(parallel, layout.blocks, block -> roundRemainders(x, offset, block));
+        forEach(parallel, remainderBlockCount, i -> roundRemainders(x, offset, remainderBlocks[i]));
     }
 
     private void forEach(Parallel parallel, int count, IntConsumer task) {
@@ -167,7 +171,9 @@ final class RoundedInputs {
     private void findRemainders() {
         if (remainderTiles.length <= layout.blocks) {
             remainderTiles = new int[layout.blocks + 1];
+            remainderBlocks = new int[layout.blocks];
         }
+        remainderBlockCount = 0;
         int place = 0;
         for (int block = 0; block < layout.blocks; block++) {
             remainderTiles[block] = place / tileVectors;
@@ -178,6 +184,9 @@ final class RoundedInputs {
             }
             while (place % tileVectors != 0) {
                 place = addRemainder(place, -1);
+            }
+            if (place > remainderTiles[block] * tileVectors) {
+                remainderBlocks[remainderBlockCount++] = block;
             }
         }
         remainderTiles[layout.blocks] = place / tileVectors;
@@ -196,9 +205,6 @@ final class RoundedInputs {
     private void roundRemainders(float[] x, int offset, int block) {
         int first = remainderTiles[block] * tileVectors;
         int last = remainderTiles[block + 1] * tileVectors;
-        if (first == last) {
-            return;
-        }
         float[] values = new float[COLUMNS];
         int[] pairs = new int[COLUMNS];
         for (int to = first; to < last && remainderVectors[to] >= 0; to++) {
@@ -250,6 +256,16 @@ final class RoundedInputs {
 
     Terms remainder() {
         return remainder;
+    }
+
+    /** Blocks that have remainders. */
+    int remainderBlocks() {
+        return remainderBlockCount;
+    }
+
+    /** One of them; they are in order. */
+    int remainderBlock(int index) {
+        return remainderBlocks[index];
     }
 
     /** Tiles of remainders that belong to blocks before this one. */
