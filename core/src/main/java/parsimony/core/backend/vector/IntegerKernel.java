@@ -33,10 +33,8 @@ final class IntegerKernel {
     static final int VECTOR_ROWS = 2 * LANES;
     /** Rows side by side. */
     static final int ROWS = 2 * VECTOR_ROWS;
-    /** Vectors of inputs that {@link #multiplyTile} multiplies by. */
+    /** Vectors of inputs of a tile, which are multiplied by at once. */
     static final int VECTORS = 4;
-    /** Vectors of inputs that {@link #multiplySpread} multiplies by. */
-    static final int SPREAD_VECTORS = 8;
     /** Ints that hold the sums of {@link #ROWS} rows. */
     static final int SUMS = 2 * LANES;
 
@@ -128,16 +126,65 @@ final class IntegerKernel {
             FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
             for (int half = 0; half < 2; half++) {
                 IntVector sum = IntVector.fromArray(INTS, sums, half * LANES);
-                FloatVector scale0;
-                FloatVector scale1;
-                if (hasHalfScales) {
-                    IntVector two = word(data, group + half * VECTOR_BYTES);
-                    scale0 = halves(two.lanewise(VectorOperators.LSHL, Short.SIZE));
-                    scale1 = halves(two);
-                } else {
-                    scale0 = scales(data, group + 2 * half * VECTOR_BYTES);
-                    scale1 = scales(data, group + (2 * half + 1) * VECTOR_BYTES);
+                FloatVector scale0 = scales(data, group + 2 * half * VECTOR_BYTES);
+                FloatVector scale1 = scales(data, group + (2 * half + 1) * VECTOR_BYTES);
+                int to = yAt + 2 * half * LANES;
+                low(sum).mul(inputScale)
+                        .fma(scale0, FloatVector.fromArray(SPECIES, y, to))
+                        .intoArray(y, to);
+                high(sum)
+                        .mul(inputScale)
+                        .fma(scale1, FloatVector.fromArray(SPECIES, y, to + LANES))
+                        .intoArray(y, to + LANES);
+            }
+            if (++inGroup == blocksPerGroup) {
+                inGroup = 0;
+                group += groupBytes();
+                words += scaleBytes;
+            }
+        }
+    }
+
+    /** The same with scales in 16 bits. Were both in one method, it would be more than C2 inlines, and vectors would become objects. */
+    void multiplyByHalves(
+            MemorySegment data,
+            long strip,
+            int first,
+            int last,
+            int[] inputs,
+            int inputsAt,
+            int[] starts,
+            float[] inputScales,
+            int at,
+            int[] sums,
+            float[] y,
+            int yAt) {
+        int input = inputsAt;
+        int inGroup = first % blocksPerGroup;
+        long group = scalesOf(strip, first);
+        long words = words(strip, first);
+        for (int block = first; block < last; block++) {
+            ShortVector sum0 = broadcast(starts, at + block - first);
+            ShortVector sum1 = sum0;
+            for (int i = 0; i < wordsPerBlock; i++, words += 2 * VECTOR_BYTES) {
+                IntVector word0 = word(data, words);
+                IntVector word1 = word(data, words + VECTOR_BYTES);
+                for (int place = 0; place < placesPerWord; place++) {
+                    ShortVector x = broadcast(inputs, input++);
+                    sum0 = codes(word0).mul(x).add(sum0);
+                    sum1 = codes(word1).mul(x).add(sum1);
+                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
                 }
+            }
+            sum0.reinterpretAsInts().intoArray(sums, 0);
+            sum1.reinterpretAsInts().intoArray(sums, LANES);
+            FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
+            for (int half = 0; half < 2; half++) {
+                IntVector sum = IntVector.fromArray(INTS, sums, half * LANES);
+                IntVector two = word(data, group + half * VECTOR_BYTES);
+                FloatVector scale0 = halves(two.lanewise(VectorOperators.LSHL, Short.SIZE));
+                FloatVector scale1 = halves(two);
                 int to = yAt + 2 * half * LANES;
                 low(sum).mul(inputScale)
                         .fma(scale0, FloatVector.fromArray(SPECIES, y, to))
@@ -289,7 +336,7 @@ final class IntegerKernel {
     void multiplySpread(int[] codes, int blocks, int[] inputs, int inputsAt, int[] sums) {
         int input = inputsAt;
         int code = 0;
-        for (int to = 0; to < blocks * SPREAD_VECTORS * SUMS; to += SPREAD_VECTORS * SUMS) {
+        for (int to = 0; to < blocks * VECTORS * SUMS; to += VECTORS * SUMS) {
             ShortVector sum00 = ShortVector.zero(SHORTS);
             ShortVector sum01 = sum00;
             ShortVector sum10 = sum00;
@@ -298,15 +345,7 @@ final class IntegerKernel {
             ShortVector sum21 = sum00;
             ShortVector sum30 = sum00;
             ShortVector sum31 = sum00;
-            ShortVector sum40 = sum00;
-            ShortVector sum41 = sum00;
-            ShortVector sum50 = sum00;
-            ShortVector sum51 = sum00;
-            ShortVector sum60 = sum00;
-            ShortVector sum61 = sum00;
-            ShortVector sum70 = sum00;
-            ShortVector sum71 = sum00;
-            for (int i = 0; i < columnsPerBlock; i++, code += SUMS, input += SPREAD_VECTORS) {
+            for (int i = 0; i < columnsPerBlock; i++, code += SUMS, input += VECTORS) {
                 ShortVector codes0 = IntVector.fromArray(INTS, codes, code).reinterpretAsShorts();
                 ShortVector codes1 =
                         IntVector.fromArray(INTS, codes, code + LANES).reinterpretAsShorts();
@@ -322,18 +361,6 @@ final class IntegerKernel {
                 x = broadcast(inputs, input + 3);
                 sum30 = codes0.mul(x).add(sum30);
                 sum31 = codes1.mul(x).add(sum31);
-                x = broadcast(inputs, input + 4);
-                sum40 = codes0.mul(x).add(sum40);
-                sum41 = codes1.mul(x).add(sum41);
-                x = broadcast(inputs, input + 5);
-                sum50 = codes0.mul(x).add(sum50);
-                sum51 = codes1.mul(x).add(sum51);
-                x = broadcast(inputs, input + 6);
-                sum60 = codes0.mul(x).add(sum60);
-                sum61 = codes1.mul(x).add(sum61);
-                x = broadcast(inputs, input + 7);
-                sum70 = codes0.mul(x).add(sum70);
-                sum71 = codes1.mul(x).add(sum71);
             }
             sum00.reinterpretAsInts().intoArray(sums, to);
             sum01.reinterpretAsInts().intoArray(sums, to + LANES);
@@ -343,14 +370,6 @@ final class IntegerKernel {
             sum21.reinterpretAsInts().intoArray(sums, to + 5 * LANES);
             sum30.reinterpretAsInts().intoArray(sums, to + 6 * LANES);
             sum31.reinterpretAsInts().intoArray(sums, to + 7 * LANES);
-            sum40.reinterpretAsInts().intoArray(sums, to + 8 * LANES);
-            sum41.reinterpretAsInts().intoArray(sums, to + 9 * LANES);
-            sum50.reinterpretAsInts().intoArray(sums, to + 10 * LANES);
-            sum51.reinterpretAsInts().intoArray(sums, to + 11 * LANES);
-            sum60.reinterpretAsInts().intoArray(sums, to + 12 * LANES);
-            sum61.reinterpretAsInts().intoArray(sums, to + 13 * LANES);
-            sum70.reinterpretAsInts().intoArray(sums, to + 14 * LANES);
-            sum71.reinterpretAsInts().intoArray(sums, to + 15 * LANES);
         }
     }
 
@@ -361,10 +380,9 @@ final class IntegerKernel {
      * @param sums as {@link #multiplyTile} or {@link #multiplySpread} left them
      * @param inputScales of each block and vector, from {@code at} on
      */
-    void scaleTile(
-            float[] scales, int blocks, int[] sums, float[] inputScales, int at, int vectors, float[] y, int yAt) {
+    void scaleTile(float[] scales, int blocks, int[] sums, float[] inputScales, int at, float[] y, int yAt) {
         for (int half = 0; half < 2; half++) {
-            for (int vector = 0; vector < vectors; vector += 2) {
+            for (int vector = 0; vector < VECTORS; vector += 2) {
                 int to = yAt + vector * ROWS + half * VECTOR_ROWS;
                 FloatVector total00 = FloatVector.fromArray(SPECIES, y, to);
                 FloatVector total01 = FloatVector.fromArray(SPECIES, y, to + LANES);
@@ -376,12 +394,12 @@ final class IntegerKernel {
                 for (int block = 0; block < blocks; block++) {
                     FloatVector scale0 = FloatVector.fromArray(SPECIES, scales, scale + block * ROWS);
                     FloatVector scale1 = FloatVector.fromArray(SPECIES, scales, scale + block * ROWS + LANES);
-                    FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[input + block * vectors]);
-                    IntVector sum = IntVector.fromArray(INTS, sums, from + block * (vectors * SUMS));
+                    FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[input + block * VECTORS]);
+                    IntVector sum = IntVector.fromArray(INTS, sums, from + block * (VECTORS * SUMS));
                     total00 = low(sum).mul(inputScale).fma(scale0, total00);
                     total01 = high(sum).mul(inputScale).fma(scale1, total01);
-                    inputScale = FloatVector.broadcast(SPECIES, inputScales[input + block * vectors + 1]);
-                    sum = IntVector.fromArray(INTS, sums, from + block * (vectors * SUMS) + SUMS);
+                    inputScale = FloatVector.broadcast(SPECIES, inputScales[input + block * VECTORS + 1]);
+                    sum = IntVector.fromArray(INTS, sums, from + block * (VECTORS * SUMS) + SUMS);
                     total10 = low(sum).mul(inputScale).fma(scale0, total10);
                     total11 = high(sum).mul(inputScale).fma(scale1, total11);
                 }

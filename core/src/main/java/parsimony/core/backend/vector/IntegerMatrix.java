@@ -16,6 +16,7 @@ import parsimony.core.tensor.AffineGroups;
  */
 final class IntegerMatrix extends PackedMatrix {
     private static final int ROWS = IntegerKernel.ROWS;
+    private static final int VECTORS = IntegerKernel.VECTORS;
     /** Blocks of columns whose codes are spread, and whose sums are kept before they are scaled: with these a part of the L2 cache. */
     private static final int BLOCKS = 16;
 
@@ -113,18 +114,11 @@ final class IntegerMatrix extends PackedMatrix {
         for (int first = 0; first < batch; first += VECTORS_AT_ONCE) {
             int vectors = Math.min(VECTORS_AT_ONCE, batch - first);
             int yOffset = first * storage.rows();
-            inputs.round(layout, parallel, x, first * layout.columns, vectors, tileVectors(vectors));
+            inputs.round(layout, parallel, x, first * layout.columns, vectors, vectors == 1 ? 1 : VECTORS);
             forStrips(
                     (long) storage.rows() * storage.columns() * vectors >= PARALLEL_WORK,
                     (firstStrip, lastStrip) -> multiply(firstStrip, lastStrip, inputs, y, yOffset));
         }
-    }
-
-    private static int tileVectors(int vectors) {
-        if (vectors == 1) {
-            return 1;
-        }
-        return vectors <= Matvec.VECTORS_AT_MOST ? IntegerKernel.VECTORS : IntegerKernel.SPREAD_VECTORS;
     }
 
     private void multiply(int firstStrip, int lastStrip, RoundedInputs inputs, float[] y, int yOffset) {
@@ -133,10 +127,12 @@ final class IntegerMatrix extends PackedMatrix {
         float[] outputs = Scratch.get().outputs(size);
         for (int strip = firstStrip; strip < lastStrip; strip++) {
             Arrays.fill(outputs, 0, size, 0);
-            switch (inputs.tileVectors()) {
-                case 1 -> multiplyOne(strip(strip), inputs, outputs);
-                case IntegerKernel.VECTORS -> multiplyFew(strip(strip), inputs, outputs);
-                default -> multiplyMany(strip(strip), inputs, outputs);
+            if (inputs.batch() == 1) {
+                multiplyOne(strip(strip), inputs, outputs);
+            } else if (inputs.batch() <= Matvec.VECTORS_AT_MOST) {
+                multiplyFew(strip(strip), inputs, outputs);
+            } else {
+                multiplyMany(strip(strip), inputs, outputs);
             }
             if (hasOffsets) {
                 addOffsets(strip, inputs, outputs);
@@ -168,37 +164,31 @@ final class IntegerMatrix extends PackedMatrix {
 
     private void multiplyOne(long strip, int first, int last, RoundedInputs.Terms terms, int at, float[] outputs) {
         int[] sums = Scratch.get().integerSums(IntegerKernel.SUMS);
-        kernel.multiply(
-                data,
-                strip,
-                first,
-                last,
-                terms.inputs,
-                at * layout.columnsPerBlock,
-                terms.starts,
-                terms.scales,
-                at,
-                sums,
-                outputs,
-                0);
+        int inputsAt = at * layout.columnsPerBlock;
+        if (layout.hasHalfScales) {
+            kernel.multiplyByHalves(
+                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
+        } else {
+            kernel.multiply(
+                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
+        }
     }
 
     /** Multiplies a few tiles by the codes as they stream by. */
     private void multiplyFew(long strip, RoundedInputs inputs, float[] outputs) {
         int blocks = layout.blocks;
-        int vectors = IntegerKernel.VECTORS;
         for (int first = 0; first < blocks; first += BLOCKS) {
             int last = Math.min(blocks, first + BLOCKS);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
-                int at = (tile * blocks + first) * vectors;
-                multiplyTile(strip, first, last, inputs.whole(), at, outputs, tile * vectors * ROWS);
+                int at = (tile * blocks + first) * VECTORS;
+                multiplyTile(strip, first, last, inputs.whole(), at, outputs, tile * VECTORS * ROWS);
             }
         }
         for (int i = 0; i < inputs.remainderBlocks(); i++) {
             int block = inputs.remainderBlock(i);
             for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
                 float[] gathered = gather(inputs, tile, outputs);
-                multiplyTile(strip, block, block + 1, inputs.remainder(), tile * vectors, gathered, 0);
+                multiplyTile(strip, block, block + 1, inputs.remainder(), tile * VECTORS, gathered, 0);
                 scatter(inputs, tile, gathered, outputs);
             }
         }
@@ -207,29 +197,27 @@ final class IntegerMatrix extends PackedMatrix {
     private void multiplyTile(
             long strip, int first, int last, RoundedInputs.Terms terms, int at, float[] outputs, int to) {
         Scratch scratch = Scratch.get();
-        int vectors = IntegerKernel.VECTORS;
-        int[] sums = scratch.integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
+        int[] sums = scratch.integerSums(BLOCKS * VECTORS * IntegerKernel.SUMS);
         float[] scales = scratch.scales(BLOCKS * ROWS);
         kernel.multiplyTile(
                 data, strip, first, last, terms.inputs, at * layout.columnsPerBlock, terms.starts, at, sums);
         // Not before: what comes from memory is to be read front to back.
         kernel.copyScales(data, strip, first, last, scales);
-        kernel.scaleTile(scales, last - first, sums, terms.scales, at, vectors, outputs, to);
+        kernel.scaleTile(scales, last - first, sums, terms.scales, at, outputs, to);
     }
 
     /** Multiplies many tiles by codes that are spread over lanes once for all of them. */
     private void multiplyMany(long strip, RoundedInputs inputs, float[] outputs) {
         Scratch scratch = Scratch.get();
         int blocks = layout.blocks;
-        int vectors = IntegerKernel.SPREAD_VECTORS;
         int[] codes = scratch.spreadCodes(BLOCKS * layout.columnsPerBlock * IntegerKernel.SUMS);
         float[] scales = scratch.scales(BLOCKS * ROWS);
         for (int first = 0; first < blocks; first += BLOCKS) {
             int last = Math.min(blocks, first + BLOCKS);
             spread(strip, first, last, codes, scales);
             for (int tile = 0; tile < inputs.tiles(); tile++) {
-                int at = (tile * blocks + first) * vectors;
-                multiplySpread(codes, scales, last - first, inputs.whole(), at, outputs, tile * vectors * ROWS);
+                int at = (tile * blocks + first) * VECTORS;
+                multiplySpread(codes, scales, last - first, inputs.whole(), at, outputs, tile * VECTORS * ROWS);
             }
         }
         for (int i = 0; i < inputs.remainderBlocks(); i++) {
@@ -237,7 +225,7 @@ final class IntegerMatrix extends PackedMatrix {
             spread(strip, block, block + 1, codes, scales);
             for (int tile = inputs.remainderTiles(block); tile < inputs.remainderTiles(block + 1); tile++) {
                 float[] gathered = gather(inputs, tile, outputs);
-                multiplySpread(codes, scales, 1, inputs.remainder(), tile * vectors, gathered, 0);
+                multiplySpread(codes, scales, 1, inputs.remainder(), tile * VECTORS, gathered, 0);
                 scatter(inputs, tile, gathered, outputs);
             }
         }
@@ -250,10 +238,9 @@ final class IntegerMatrix extends PackedMatrix {
 
     private void multiplySpread(
             int[] codes, float[] scales, int blocks, RoundedInputs.Terms terms, int at, float[] outputs, int to) {
-        int vectors = IntegerKernel.SPREAD_VECTORS;
-        int[] sums = Scratch.get().integerSums(BLOCKS * vectors * IntegerKernel.SUMS);
+        int[] sums = Scratch.get().integerSums(BLOCKS * VECTORS * IntegerKernel.SUMS);
         kernel.multiplySpread(codes, blocks, terms.inputs, at * layout.columnsPerBlock, sums);
-        kernel.scaleTile(scales, blocks, sums, terms.scales, at, vectors, outputs, to);
+        kernel.scaleTile(scales, blocks, sums, terms.scales, at, outputs, to);
     }
 
     /** The outputs of the vectors of a tile of remainders, side by side. */

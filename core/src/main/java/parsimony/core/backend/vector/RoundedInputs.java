@@ -108,8 +108,12 @@ final class RoundedInputs {
         for (int block = 0; block < layout.blocks; block++) {
             int place = (tile * layout.blocks + block) * tileVectors;
             for (int vector = tile * tileVectors; vector < Math.min(batch, (tile + 1) * tileVectors); vector++) {
-                copyBlock(x, offset, vector, block, values);
-                peaked[block * batch + vector] = round(values, pairs, whole, place++);
+                boolean isWhole = layout.blockColumns(block) == COLUMNS;
+                if (!isWhole) {
+                    copyBlock(x, offset, vector, block, values);
+                }
+                int from = offset + vector * layout.columns + layout.firstColumn(block);
+                peaked[block * batch + vector] = round(isWhole ? x : values, isWhole ? from : 0, pairs, whole, place++);
             }
         }
     }
@@ -126,10 +130,10 @@ final class RoundedInputs {
      * Rounds a block of one vector; says whether one number stands out. A method as long as this is not inlined, where within a large one that has used up its budget for
      * inlining vectors would become objects.
      */
-    private boolean round(float[] values, int[] pairs, Terms to, int place) {
+    private boolean round(float[] values, int at, int[] pairs, Terms to, int place) {
         FloatVector largest = FloatVector.zero(SPECIES);
         for (int i = 0; i < COLUMNS; i += LANES) {
-            largest = largest.max(FloatVector.fromArray(SPECIES, values, i).abs());
+            largest = largest.max(FloatVector.fromArray(SPECIES, values, at + i).abs());
         }
         // NaN if one of the numbers is none.
         float scale = largest.reduceLanes(VectorOperators.MAX) / LARGEST;
@@ -137,28 +141,28 @@ final class RoundedInputs {
             scale = 0;
         }
         float inverse = scale == 0 ? 0 : 1 / scale;
+        // Σ q in the lower half, Σ |q| in the higher one.
         IntVector sums = IntVector.zero(INTS);
-        IntVector sizes = sums;
         for (int i = 0; i < COLUMNS; i += LANES) {
-            IntVector q = FloatVector.fromArray(SPECIES, values, i)
+            IntVector q = FloatVector.fromArray(SPECIES, values, at + i)
                     .mul(inverse)
                     .add(POWER)
                     .reinterpretAsInts()
                     .sub(Float.floatToRawIntBits(POWER));
-            sums = sums.add(q);
-            sizes = sizes.add(q.abs());
-            q.and(0xffff).or(q.lanewise(VectorOperators.LSHL, 16)).intoArray(pairs, i);
+            sums = sums.add(q).add(q.abs().lanewise(VectorOperators.LSHL, Short.SIZE));
+            q.and(0xffff).or(q.lanewise(VectorOperators.LSHL, Short.SIZE)).intoArray(pairs, i);
         }
         int next = firstInput(place);
         for (int i = 0; i < layout.columnsPerBlock; i++, next += tileVectors) {
             to.inputs[next] = pairs[i];
         }
-        int sum = sums.reduceLanes(VectorOperators.ADD);
+        int both = sums.reduceLanes(VectorOperators.ADD);
+        int sum = (short) both;
         int start = -layout.middle * sum;
         to.starts[place] = start & 0xffff | start << 16;
         to.scales[place] = scale;
         to.sums[place] = scale * sum;
-        int size = sizes.reduceLanes(VectorOperators.ADD);
+        int size = both - sum >> Short.SIZE;
         return size > 0 && size < PEAKED * layout.columnsPerBlock;
     }
 
@@ -214,7 +218,7 @@ final class RoundedInputs {
             for (int i = 0; i < layout.columnsPerBlock; i++, next += tileVectors) {
                 values[i] = Math.fma(-(short) whole.inputs[next], whole.scales[from], values[i]);
             }
-            round(values, pairs, remainder, to);
+            round(values, 0, pairs, remainder, to);
         }
     }
 

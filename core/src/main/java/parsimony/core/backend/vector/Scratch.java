@@ -13,7 +13,7 @@ final class Scratch {
     final float[] sums = new float[16 * FloatVector.SPECIES_PREFERRED.length()];
 
     /** Outputs of a tile of vectors that do not lie side by side. */
-    final float[] gathered = new float[IntegerKernel.SPREAD_VECTORS * IntegerKernel.ROWS];
+    final float[] gathered = new float[IntegerKernel.VECTORS * IntegerKernel.ROWS];
 
     /** Inputs of products of integers. */
     final RoundedInputs roundedInputs = new RoundedInputs();
