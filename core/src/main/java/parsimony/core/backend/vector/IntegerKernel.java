@@ -66,12 +66,12 @@ final class IntegerKernel {
     }
 
     /** Bytes from one group's words to the next one's; its scales lie between. */
-    long groupBytes() {
+    private long groupBytes() {
         return 2 * VECTOR_BYTES * wordsPerGroup + scaleBytes;
     }
 
     /** Where the scales of the group of a block lie. */
-    long scalesOf(long strip, int block) {
+    private long scalesOf(long strip, int block) {
         return strip + block / blocksPerGroup * groupBytes() + VECTOR_BYTES * (2 * wordsPerGroup);
     }
 
@@ -88,7 +88,7 @@ final class IntegerKernel {
      * @param strip where the words of the first group begin
      * @param inputs as in {@link RoundedInputs.Terms}, from {@code inputsAt} on
      * @param starts of the sums, from {@code at} on, as are the {@code inputScales}
-     * @param sums room for {@link #SUMS} numbers: what stays in memory there keeps this small enough for C2 to inline all of it
+     * @param sums room for {@link #SUMS} numbers
      */
     void multiply(
             MemorySegment data,
@@ -108,26 +108,22 @@ final class IntegerKernel {
         long group = scalesOf(strip, first);
         long words = words(strip, first);
         for (int block = first; block < last; block++) {
-            ShortVector sum0 = broadcast(starts, at + block - first);
-            ShortVector sum1 = sum0;
-            for (int i = 0; i < wordsPerBlock; i++, words += 2 * VECTOR_BYTES) {
-                IntVector word0 = word(data, words);
-                IntVector word1 = word(data, words + VECTOR_BYTES);
-                for (int place = 0; place < placesPerWord; place++) {
-                    ShortVector x = broadcast(inputs, input++);
-                    sum0 = codes(word0).mul(x).add(sum0);
-                    sum1 = codes(word1).mul(x).add(sum1);
-                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
-                }
-            }
-            sum0.reinterpretAsInts().intoArray(sums, 0);
-            sum1.reinterpretAsInts().intoArray(sums, LANES);
+            addUp(data, words, inputs, input, starts[at + block - first], sums);
+            input += columnsPerBlock;
+            words += 2 * VECTOR_BYTES * wordsPerBlock;
             FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
             for (int half = 0; half < 2; half++) {
                 IntVector sum = IntVector.fromArray(INTS, sums, half * LANES);
-                FloatVector scale0 = scales(data, group + 2 * half * VECTOR_BYTES);
-                FloatVector scale1 = scales(data, group + (2 * half + 1) * VECTOR_BYTES);
+                FloatVector scale0;
+                FloatVector scale1;
+                if (hasHalfScales) {
+                    IntVector two = word(data, group + half * VECTOR_BYTES);
+                    scale0 = halves(two.lanewise(VectorOperators.LSHL, Short.SIZE));
+                    scale1 = halves(two);
+                } else {
+                    scale0 = scales(data, group + 2 * half * VECTOR_BYTES);
+                    scale1 = scales(data, group + (2 * half + 1) * VECTOR_BYTES);
+                }
                 int to = yAt + 2 * half * LANES;
                 low(sum).mul(inputScale)
                         .fma(scale0, FloatVector.fromArray(SPECIES, y, to))
@@ -145,61 +141,25 @@ final class IntegerKernel {
         }
     }
 
-    /** The same with scales in 16 bits. Were both in one method, it would be more than C2 inlines, and vectors would become objects. */
-    void multiplyByHalves(
-            MemorySegment data,
-            long strip,
-            int first,
-            int last,
-            int[] inputs,
-            int inputsAt,
-            int[] starts,
-            float[] inputScales,
-            int at,
-            int[] sums,
-            float[] y,
-            int yAt) {
-        int input = inputsAt;
-        int inGroup = first % blocksPerGroup;
-        long group = scalesOf(strip, first);
-        long words = words(strip, first);
-        for (int block = first; block < last; block++) {
-            ShortVector sum0 = broadcast(starts, at + block - first);
-            ShortVector sum1 = sum0;
-            for (int i = 0; i < wordsPerBlock; i++, words += 2 * VECTOR_BYTES) {
-                IntVector word0 = word(data, words);
-                IntVector word1 = word(data, words + VECTOR_BYTES);
-                for (int place = 0; place < placesPerWord; place++) {
-                    ShortVector x = broadcast(inputs, input++);
-                    sum0 = codes(word0).mul(x).add(sum0);
-                    sum1 = codes(word1).mul(x).add(sum1);
-                    word0 = word0.lanewise(VectorOperators.LSHR, bits);
-                    word1 = word1.lanewise(VectorOperators.LSHR, bits);
-                }
-            }
-            sum0.reinterpretAsInts().intoArray(sums, 0);
-            sum1.reinterpretAsInts().intoArray(sums, LANES);
-            FloatVector inputScale = FloatVector.broadcast(SPECIES, inputScales[at + block - first]);
-            for (int half = 0; half < 2; half++) {
-                IntVector sum = IntVector.fromArray(INTS, sums, half * LANES);
-                IntVector two = word(data, group + half * VECTOR_BYTES);
-                FloatVector scale0 = halves(two.lanewise(VectorOperators.LSHL, Short.SIZE));
-                FloatVector scale1 = halves(two);
-                int to = yAt + 2 * half * LANES;
-                low(sum).mul(inputScale)
-                        .fma(scale0, FloatVector.fromArray(SPECIES, y, to))
-                        .intoArray(y, to);
-                high(sum)
-                        .mul(inputScale)
-                        .fma(scale1, FloatVector.fromArray(SPECIES, y, to + LANES))
-                        .intoArray(y, to + LANES);
-            }
-            if (++inGroup == blocksPerGroup) {
-                inGroup = 0;
-                group += groupBytes();
-                words += scaleBytes;
+    /** Adds up codes · inputs of one block of columns. In one method with both ways of scaling C2 makes slower code of all. */
+    private void addUp(MemorySegment data, long words, int[] inputs, int firstInput, int start, int[] sums) {
+        long at = words;
+        int input = firstInput;
+        ShortVector sum0 = IntVector.broadcast(INTS, start).reinterpretAsShorts();
+        ShortVector sum1 = sum0;
+        for (int i = 0; i < wordsPerBlock; i++, at += 2 * VECTOR_BYTES) {
+            IntVector word0 = word(data, at);
+            IntVector word1 = word(data, at + VECTOR_BYTES);
+            for (int place = 0; place < placesPerWord; place++) {
+                ShortVector x = broadcast(inputs, input++);
+                sum0 = codes(word0).mul(x).add(sum0);
+                sum1 = codes(word1).mul(x).add(sum1);
+                word0 = word0.lanewise(VectorOperators.LSHR, bits);
+                word1 = word1.lanewise(VectorOperators.LSHR, bits);
             }
         }
+        sum0.reinterpretAsInts().intoArray(sums, 0);
+        sum1.reinterpretAsInts().intoArray(sums, LANES);
     }
 
     /**

@@ -165,13 +165,8 @@ final class IntegerMatrix extends PackedMatrix {
     private void multiplyOne(long strip, int first, int last, RoundedInputs.Terms terms, int at, float[] outputs) {
         int[] sums = Scratch.get().integerSums(IntegerKernel.SUMS);
         int inputsAt = at * layout.columnsPerBlock;
-        if (layout.hasHalfScales) {
-            kernel.multiplyByHalves(
-                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
-        } else {
-            kernel.multiply(
-                    data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
-        }
+        kernel.multiply(
+                data, strip, first, last, terms.inputs, inputsAt, terms.starts, terms.scales, at, sums, outputs, 0);
     }
 
     /** Multiplies a few tiles by the codes as they stream by. */
